@@ -1,0 +1,75 @@
+/* Applets: what a command is, and how a file registers the one it holds.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/option.h"
+
+/* Options that stand before the applet's name; names and meaning as in runc's command line. */
+struct globals {
+    const char *root;
+    const char *log;
+    const char *log_format;
+    bool debug;
+    bool systemd_cgroup;
+    const char *rootless; /* "true", "false" or "auto" */
+    const char *trace;    /* NULL: off, "": standard error, else a file */
+};
+
+/* One call of an applet. */
+struct call {
+    const struct applet *applet;
+    const struct globals *globals;
+    void *values;    /* the applet's struct of options, filled in */
+    int argc;        /* operands */
+    char **argv;     /* operands, NULL-terminated */
+    bool separated;  /* "--" stood before the operands */
+};
+
+enum applet_flags {
+    /* Changes this process, then becomes NEXT (chain.h). */
+    APPLET_LINK = 1 << 0,
+    /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name. */
+    APPLET_SUBCOMMAND = 1 << 1,
+};
+
+struct chain;
+
+struct applet {
+    const char *name;
+    const char *summary;     /* one line, for lists */
+    const char *synopsis;    /* what follows the name: "[options] [ID] [-- ARG...]" */
+    const char *description; /* paragraphs separated by an empty line */
+    const char *examples;    /* "# what it does\ncommand\n", separated by an empty line */
+    const struct option *options;
+    size_t option_count;
+    size_t values_size; /* size of the struct of options */
+    unsigned flags;     /* enum applet_flags */
+    int failure;        /* exit code of usage errors and of its own failure, see exit.h */
+    /* Do the work and return the exit code. Errors are printed here, by report_error(). */
+    int (*run)(const struct call *call);
+    /* Links have these two instead (chain.h). */
+    int (*check)(struct call *call, int *consumed);
+    int (*apply)(const struct call *call, struct chain *chain);
+};
+
+/* Register the applet of this file: places a pointer to the constant in a section that the linker
+ * collects. A pointer, not the struct: the linker may pad structs, and the walk would go astray. */
+#define APPLET(variable)                                                                           \
+    static const struct applet *const variable##_registration                                      \
+        __attribute__((used, section("applets"))) = &(variable)
+
+#define OPTION_TABLE(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
+
+/* The applets of this binary, by number in alphabetical order; NULL past the end. */
+const struct applet *applet_at(size_t index);
+
+/* The applet of that name, or NULL. */
+const struct applet *applet_find(const char *name);
+
+/* The whole program: find the applet by argv[0] or by the first argument, parse, run.
+ * Returns the exit code. */
+int dispatch(int argc, char **argv);

@@ -1,0 +1,32 @@
+/* Whole files, read and written.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * All functions record their errors, naming the file.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/base/text.h"
+
+/* Append all that fd still gives to *text. name: for messages. limit: most bytes accepted, more is
+ * -EFBIG. Returns 0 or a negative errno. */
+int read_all(int fd, const char *name, size_t limit, struct text *text);
+
+/* Open path (relative to directory, AT_FDCWD allowed) and read it whole, as read_all does. A path
+ * that is a directory is -EISDIR. */
+int read_file(int directory, const char *path, size_t limit, struct text *text);
+
+/* Write all bytes, going on after short writes and EINTR. Returns 0 or a negative errno. */
+int write_all(int fd, const char *name, const void *bytes, size_t length);
+
+/* Write a small value to a kernel file that exists (procfs, sysfs, cgroupfs) in one write(2).
+ * Returns 0 or a negative errno. */
+int write_value(int directory, const char *path, const char *value);
+
+/* Create path with these bytes, or leave nothing: written under a temporary name beside it, synced,
+ * and given its name by link(2) so that a file which is there is never replaced (-EEXIST).
+ * replace: take the place of an existing file, atomically. */
+int create_file(const char *path, mode_t mode, const void *bytes, size_t length);
+int replace_file(const char *path, mode_t mode, const void *bytes, size_t length);

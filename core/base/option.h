@@ -1,0 +1,41 @@
+/* Option tables: one constant table per applet gives the parser, --help, the manual page and the
+ * shell completions.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A table entry holds text inline and an offset instead of pointers: in a position-independent
+ * executable every pointer costs a relocation at start-up, and 24 bytes of file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/text.h"
+
+/* What an option does to the field at `offset` of the applet's struct of options. */
+enum option_kind {
+    OPTION_FLAG,   /* bool: true */
+    OPTION_COUNT,  /* unsigned: one more each time */
+    OPTION_TEXT,   /* const char *: the argument; given twice, the last one counts */
+    OPTION_LIST,   /* struct text_list: every argument, in order */
+    OPTION_NUMBER, /* uint32_t: the argument, an unsigned decimal number */
+    OPTION_MAYBE,  /* const char *: --name=VALUE, or "" for --name alone */
+};
+
+struct option {
+    char letter;      /* short form, 0 for none */
+    uint8_t kind;     /* enum option_kind */
+    uint16_t offset;  /* offsetof(struct of options, field) */
+    char name[20];    /* long form without dashes */
+    char argument[24]; /* name of the argument in the help, "" where there is none */
+    char help[80];    /* one line, no full stop */
+};
+
+/* Parse argv[1..] by the table into values, which starts zeroed or preset with defaults. Stops at
+ * the first operand, after "--", or at a lone "-" (an operand).
+ * *operands: index in argv of the first operand; *separated: "--" stood before it (may be NULL).
+ * -bDIR, -b DIR, --bundle=DIR, --bundle DIR and grouped flags (-vx) are understood; long names are
+ * never abbreviated. Returns 0, or -EINVAL with a usage error recorded that names the option. */
+int options_parse(const struct option *table, size_t count, int argc, char **argv, void *values,
+                  int *operands, bool *separated);

@@ -1,0 +1,21 @@
+/* How a process speaks to its user: the error line, warnings, and the log of --log.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+struct globals;
+
+/* Remember who speaks ("run") and where the log goes. --log FILE is opened here, created 0600 and
+ * appended to. Returns 0 or a negative errno (recorded). */
+int report_start(const char *speaker, const struct globals *globals);
+
+/* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to the
+ * log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
+ * error it does nothing. Returns code, so that an applet can end with it. */
+int report_error(int code);
+
+/* "shimbox run: warning: …", one line, and a record of level "warning" in the log. */
+void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Only with --debug. */
+void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

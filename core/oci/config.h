@@ -1,0 +1,108 @@
+/* config.json as one typed struct. runtime-spec, config.md and config-linux.md.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * All strings point into the parsed document, which the struct owns: they live until config_free().
+ * Only what shimbox applies has a member; config_unapplied() names what else a document asks for.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "core/linux/capability.h"
+#include "core/linux/idmap.h"
+
+struct json_object;
+
+enum namespace_type {
+    NAMESPACE_USER,
+    NAMESPACE_MOUNT,
+    NAMESPACE_PID,
+    NAMESPACE_NETWORK,
+    NAMESPACE_IPC,
+    NAMESPACE_UTS,
+    NAMESPACE_CGROUP,
+    NAMESPACE_TIME,
+    NAMESPACE_TYPES,
+};
+
+struct config_namespace {
+    bool wanted;      /* listed: new, unless it has a path */
+    const char *path; /* join this one; NULL: a new one */
+};
+
+struct config_rlimit {
+    int resource; /* RLIMIT_NOFILE ... */
+    struct rlimit limit;
+};
+
+struct config_process {
+    const char **args; /* NULL-terminated, at least one; NULL: no args given */
+    const char **env;  /* NULL-terminated, never NULL; every entry is NAME=VALUE */
+    const char *cwd;   /* absolute */
+    bool terminal;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t *additional_gids;
+    size_t additional_gid_count;
+    int umask; /* -1: not given */
+    bool no_new_privileges;
+    bool has_capabilities; /* the object is there */
+    struct capability_sets capabilities;
+    struct config_rlimit *rlimits;
+    size_t rlimit_count;
+};
+
+struct config_mount {
+    const char *destination; /* absolute */
+    const char *type;        /* NULL: not given */
+    const char *source;      /* NULL: not given */
+    const char **options;    /* NULL-terminated, never NULL */
+};
+
+struct config_device {
+    const char *path; /* absolute */
+    mode_t type;      /* S_IFCHR, S_IFBLK or S_IFIFO */
+    uint32_t major;
+    uint32_t minor;
+    mode_t mode; /* permission bits, 0666 when not given */
+    uint32_t uid;
+    uint32_t gid;
+};
+
+struct config {
+    struct json_object *document;
+    const char *root_path; /* as written: may be relative to the bundle; NULL: no root object */
+    bool root_readonly;
+    const char *hostname; /* NULL: not given */
+    const char *rootfs_propagation; /* NULL: not given */
+    struct config_process process;
+    struct config_mount *mounts;
+    size_t mount_count;
+    struct config_namespace namespaces[NAMESPACE_TYPES];
+    struct idmaps maps; /* empty without mappings */
+    struct config_device *devices;
+    size_t device_count;
+    const char **masked_paths;   /* NULL-terminated, never NULL */
+    const char **readonly_paths; /* NULL-terminated, never NULL */
+};
+
+/* Parse and check a whole config.json. name: the file, for messages ("config.json", "<stdin>").
+ * Wrong syntax is reported with line and column, a wrong value with its JSON pointer, a duplicate key
+ * with both. On success config is filled, the caller frees it.
+ * Returns 0 or a negative errno (recorded). */
+int config_parse(struct config *config, const char *name, const char *text, size_t length);
+
+/* As config_parse, of a document that is there already (taken over, also on failure). */
+int config_from_document(struct config *config, const char *name, struct json_object *document);
+
+void config_free(struct config *config);
+
+/* Call visit for each field of the document that shimbox does not apply: pointer is its JSON pointer;
+ * known tells whether runtime-spec has a field of that name. Fields whose value is the default
+ * specification's own are passed over. */
+void config_unapplied(const struct config *config,
+                      void (*visit)(void *context, const char *pointer, bool known), void *context);

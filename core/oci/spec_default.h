@@ -1,0 +1,16 @@
+/* The default specification: what `spec` writes without options and `run` uses without a config.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+struct json_object;
+
+enum spec_form {
+    SPEC_PLAIN,    /* for root */
+    SPEC_ROOTLESS, /* user namespace, mapped for the caller */
+    SPEC_NESTED,   /* inside a container: /proc and /sys bound from outside */
+};
+
+/* Build the document. The caller owns it (json_object_put). NULL with a recorded error when the
+ * memory runs out or the caller's id mappings cannot be found out. */
+struct json_object *spec_default(enum spec_form form);
