@@ -23,16 +23,17 @@ struct globals {
 struct call {
     const struct applet *applet;
     const struct globals *globals;
-    void *values;    /* the applet's struct of options, filled in */
-    int argc;        /* operands */
-    char **argv;     /* operands, NULL-terminated */
-    bool separated;  /* "--" stood before the operands */
+    void *values;   /* the applet's struct of options, filled in */
+    int argc;       /* operands */
+    char **argv;    /* operands, NULL-terminated */
+    bool separated; /* "--" stood before the operands */
 };
 
 enum applet_flags {
     /* Changes this process, then becomes NEXT (chain.h). */
     APPLET_LINK = 1 << 0,
-    /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name. */
+    /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name.
+     */
     APPLET_SUBCOMMAND = 1 << 1,
 };
 

@@ -9,8 +9,8 @@ struct globals;
  * appended to. Returns 0 or a negative errno (recorded). */
 int report_start(const char *speaker, const struct globals *globals);
 
-/* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to the
- * log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
+/* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to
+ * the log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
  * error it does nothing. Returns code, so that an applet can end with it. */
 int report_error(int code);
 
