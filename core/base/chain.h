@@ -4,9 +4,10 @@
  *     shimbox userns-fd … -- unshare … -- setpriv … -- /bin/server
  *
  * A link's check() validates its options and operands, changes nothing, and says by *consumed how
- * many operands are its own; what follows is NEXT. All links of a chain are checked before the first
- * one is applied. apply() acts on this process and may leave descriptors in the chain. NEXT without a
- * slash that names a link of this binary is applied in this very process; anything else is executed.
+ * many operands are its own; what follows is NEXT. All links of a chain are checked before the
+ * first one is applied. apply() acts on this process and may leave descriptors in the chain. NEXT
+ * without a slash that names a link of this binary is applied in this very process; anything else
+ * is executed.
  */
 #pragma once
 
@@ -19,8 +20,8 @@ struct chain;
  * if it does not become another program. */
 int chain_run(struct call *first);
 
-/* Leave a descriptor for later links: "userns", "mount", "netns"… The chain owns fd from here on; an
- * older one of the same name is closed. Returns 0 or a negative errno (recorded). */
+/* Leave a descriptor for later links: "userns", "mount", "netns"… The chain owns fd from here on;
+ * an older one of the same name is closed. Returns 0 or a negative errno (recorded). */
 int chain_put(struct chain *chain, const char *name, int fd);
 
 /* Take the descriptor of that name out of the chain, -1 if it has none. The caller owns it, and
