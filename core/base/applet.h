@@ -57,11 +57,19 @@ struct applet {
     int (*apply)(const struct call *call, struct chain *chain);
 };
 
+/* Keeps a registration although nothing refers to it: GNU ld does so by itself for sections with a
+ * name like this one, LLVM's only with this attribute. */
+#if defined(__has_attribute) && __has_attribute(retain)
+#define APPLET_RETAIN , retain
+#else
+#define APPLET_RETAIN
+#endif
+
 /* Register the applet of this file: places a pointer to the constant in a section that the linker
  * collects. A pointer, not the struct: the linker may pad structs, and the walk would go astray. */
 #define APPLET(variable)                                                                           \
     static const struct applet *const variable##_registration                                      \
-        __attribute__((used, section("applets"))) = &(variable)
+        __attribute__((used, section("applets") APPLET_RETAIN)) = &(variable)
 
 #define OPTION_TABLE(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 
@@ -70,6 +78,13 @@ const struct applet *applet_at(size_t index);
 
 /* The applet of that name, or NULL. */
 const struct applet *applet_find(const char *name);
+
+/* The applet whose name is nearest to this one, for "did you mean"; NULL when none is near. */
+const struct applet *applet_nearest(const char *name);
+
+/* Run one applet: parse argv (argv[0] is its name), answer --help, and call it. Returns the exit
+ * code. */
+int applet_run(const struct applet *applet, const struct globals *globals, int argc, char **argv);
 
 /* The whole program: find the applet by argv[0] or by the first argument, parse, run.
  * Returns the exit code. */

@@ -39,3 +39,11 @@ struct option {
  * never abbreviated. Returns 0, or -EINVAL with a usage error recorded that names the option. */
 int options_parse(const struct option *table, size_t count, int argc, char **argv, void *values,
                   int *operands, bool *separated);
+
+/* The same, and -h and --help set *help unless the table has its own option of that letter or name.
+ * Every applet is parsed by this one. */
+int options_parse_help(const struct option *table, size_t count, int argc, char **argv,
+                       void *values, int *operands, bool *separated, bool *help);
+
+/* Does the option take an argument (an optional one included)? */
+bool option_has_argument(const struct option *option);

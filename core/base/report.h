@@ -14,8 +14,17 @@ int report_start(const char *speaker, const struct globals *globals);
  * error it does nothing. Returns code, so that an applet can end with it. */
 int report_error(int code);
 
+/* The same for commands that run a program: EXIT_NOT_FOUND or EXIT_CANNOT_EXEC when the record says
+ * that the program could not be executed, own otherwise. */
+int report_failure(int own);
+
 /* "shimbox run: warning: …", one line, and a record of level "warning" in the log. */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Only with --debug. */
 void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Move a descriptor of our own away from low numbers, which belong to what is handed over to
+ * programs
+ * (--preserve-fds). Close-on-exec. Returns the new one, or fd itself where there is no room. */
+int report_high_fd(int fd);

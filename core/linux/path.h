@@ -1,18 +1,21 @@
-/* Paths inside a container's root, which its contents may try to lead astray.
+/* Paths inside a root that is not trusted. openat2(2), path_resolution(7).
  * SPDX-License-Identifier: Apache-2.0
- *
- * root is a descriptor of the root directory; paths are taken relative to it whether they begin
- * with a slash or not, symbolic links are followed but never out of it, magic links of /proc are
- * refused. openat2(2) does that; where it is missing (ENOSYS) or filtered (EPERM), a walk component
- * by component does.
  */
 #pragma once
 
 #include <sys/types.h>
 
-/* Open what is there. flags as for open(2): O_PATH, O_RDONLY, O_DIRECTORY, O_NOFOLLOW (for the last
- * component)...; O_CLOEXEC is added. Returns a descriptor or a negative errno (recorded). */
+/* Open path as a process would that has `root` (a descriptor of a directory) for its root
+ * directory: a leading slash, "..", and symbolic links, absolute ones too, stay inside. Links of
+ * procfs ("magic links") are refused with -ELOOP. flags: as for open(2), without O_CREAT; O_CLOEXEC
+ * is added. With O_NOFOLLOW the last component may not be a link (or, with O_PATH, is the link
+ * itself). Returns a descriptor, or a negative errno (recorded). */
 int path_open_in_root(int root, const char *path, int flags);
+
+/* The same by walking component by component: what path_open_in_root() does where openat2(2) is
+ * missing, or forbidden by a seccomp filter (then it fails with EPERM). It refuses all links that
+ * stand in procfs, as it cannot tell the magic ones. Declared here for its tests. */
+int path_walk_in_root(int root, const char *path, int flags);
 
 /* Open as O_PATH, and create what is missing: parents as directories 0755; the last component as a
  * directory (type S_IFDIR) or an empty file (S_IFREG). Nothing that exists is changed; an existing
