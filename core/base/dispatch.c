@@ -155,7 +155,8 @@ static int fail_unknown_applet(const char *name)
 
 static int dispatch_front(int argc, char **argv)
 {
-    struct front front = {.globals = {.log_format = "text", .rootless = "auto"}};
+    struct front front = {
+        .globals = {.log_format = "text", .rootless = "auto", .command_line = argv}};
     int operand;
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
@@ -184,7 +185,8 @@ static int dispatch_front(int argc, char **argv)
 
 int dispatch(int argc, char **argv)
 {
-    static const struct globals defaults = {.log_format = "text", .rootless = "auto"};
+    const struct globals defaults = {
+        .log_format = "text", .rootless = "auto", .command_line = argv};
     const char *program = argc > 0 ? argv[0] : "";
     const char *slash = strrchr(program, '/');
     const struct applet *applet = applet_find(slash ? slash + 1 : program);

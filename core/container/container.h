@@ -15,11 +15,12 @@ struct config;
 struct container {
     /* Given by the caller. */
     const struct config *config;
-    const char *rootfs;     /* root directory, relative to the caller's working directory; NULL: the
-                               config's root.path, relative to the bundle */
-    int bundle;             /* where relative paths of the config start; AT_FDCWD allowed */
-    bool embedded_root;     /* a tmpfs with shimbox and its links is the root */
-    bool no_pivot;          /* cover the old root instead of pivot_root(2) */
+    char **program;     /* arguments instead of the config's, NULL-terminated; NULL: the config's */
+    const char *rootfs; /* root directory, relative to the caller's working directory; NULL: the
+                           config's root.path, relative to the bundle */
+    int bundle;         /* where relative paths of the config start; AT_FDCWD allowed */
+    bool embedded_root; /* a tmpfs with shimbox and its links is the root */
+    bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
 

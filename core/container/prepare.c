@@ -92,9 +92,12 @@ static int check_user_namespace(struct container *container)
     return result;
 }
 
-static int check_program(const struct config *config)
+static int check_program(struct container *container)
 {
-    if (!config->process.args)
+    const struct config *config = container->config;
+    if (!container->program)
+        container->program = (char **)(uintptr_t)config->process.args;
+    if (!container->program)
         return fail_config("/process/args", "no program to run");
     if (config->hostname && !config->namespaces[NAMESPACE_UTS].wanted)
         return fail_config("/hostname", "needs a uts namespace in /linux/namespaces");
@@ -214,7 +217,7 @@ int container_prepare(struct container *container)
     if (result == 0)
         result = check_user_namespace(container);
     if (result == 0)
-        result = check_program(config);
+        result = check_program(container);
     if (result == 0)
         result = parse_mount_options(container);
     if (result == 0)

@@ -69,8 +69,8 @@ static int make_defaults(int dev)
                                       .major = default_devices[i].major,
                                       .minor = default_devices[i].minor,
                                       .mode = 0666};
-        char path[16];
-        snprintf(path, sizeof(path), "/dev/%s", default_devices[i].name);
+        char path[24];
+        snprintf(path, sizeof(path), "/dev/%.8s", default_devices[i].name);
         int result = provide(dev, default_devices[i].name, path, &device);
         if (result < 0)
             return result;

@@ -75,6 +75,17 @@ static const char *find_variable(const char *const *environment, const char *nam
     return NULL;
 }
 
+/* What the container's own passwd says of its user; without a readable one: nothing. */
+static void find_user(const struct container *container, struct passwd_user *user)
+{
+    *user = (struct passwd_user){.found = false};
+    struct passwd_notes notes = {0};
+    autoclose int file = path_open_in_root(container->root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    if (file < 0 ||
+        passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes) < 0)
+        error_clear();
+}
+
 /* HOME, where the config does not say: what the container's own passwd has, or "/". */
 int setup_environment(struct container *container)
 {
@@ -93,10 +104,9 @@ int setup_environment(struct container *container)
     }
     if (home && *home)
         return 0;
-    char directory[PATH_MAX];
-    int result = passwd_home(container->root, process->uid, directory, sizeof(directory));
-    if (result < 0)
-        return result;
+    struct passwd_user user;
+    find_user(container, &user);
+    const char *directory = user.home[0] ? user.home : "/";
     if (asprintf(&container->environment[used], "HOME=%s", directory) < 0)
         return fail(ENOMEM, "cannot make the environment");
     return 0;
@@ -162,7 +172,7 @@ static int fail_program(int number, const char *name)
 int setup_execute(struct container *container)
 {
     const struct config_process *process = &container->config->process;
-    char *const *argv = (char *const *)(uintptr_t)process->args;
+    char *const *argv = container->program;
     char path[PATH_MAX];
     int number = find_program(argv[0], find_variable(process->env, "PATH"), path, sizeof(path));
     if (number)
@@ -177,5 +187,11 @@ int setup_execute(struct container *container)
     reset_signals();
     trace_flush();
     execve(path, argv, container->environment);
-    return fail_program(errno, argv[0]);
+    number = errno;
+    result = fail_exec(number, "cannot execute %s", path);
+    if (number == ENOENT)
+        error_hint("the interpreter of the script, or the loader of the program, is missing");
+    else if (number == ENOEXEC)
+        error_hint("neither a program for this machine nor a script with a #! line");
+    return result;
 }
