@@ -199,7 +199,7 @@ static int dispatch_front(int argc, char **argv)
     int operand;
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
-        check_globals(&front.globals) < 0) {
+        report_start(NULL, &front.globals) < 0 || check_globals(&front.globals) < 0) {
         error_hint("see 'shimbox --help'");
         return report_error(EXIT_TROUBLE);
     }
