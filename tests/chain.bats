@@ -4,6 +4,9 @@
 #
 # TEST_SHIMBOX is core linked with the test links of tests/chain; by default beside $SHIMBOX.
 
+# Variables are meant for one test (a subshell) only.
+# shellcheck disable=SC2030,SC2031
+
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -242,7 +245,8 @@ unprivileged() {
     run -127 --separate-stderr "$box" change -- "$dir/script"
     [ "$status" -eq 127 ]
     [[ $stderr == *"(the file is there, but not the interpreter or loader that it names)" ]]
-    run -127 --separate-stderr "$box" change -- no-such-program-anywhere
+    # A directory of PATH that may not be searched would make it 126.
+    run -127 --separate-stderr env PATH=/usr/bin:/bin "$box" change -- no-such-program-anywhere
     [ "$status" -eq 127 ]
 }
 
