@@ -4,10 +4,11 @@
 #
 # tests/bench/run.sh           as root, from the project's root (`make bench`)
 #   SHIMBOX=build/shimbox      the binary
+#   OUTPUT=build/bench.json    where the numbers go, in the format of hyperfine --export-json, all
+#                              rounds joined, with peak_kib added
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
-# Writes build/bench.json in the format of hyperfine --export-json, all rounds joined. Peers that
-# are not installed, or that cannot run here, are named. Nothing is asserted about time.
+# Peers that are not installed, or that cannot run here, are named. Nothing is asserted about time.
 set -euo pipefail
 
 [ "$(id -u)" = 0 ] || { echo "bench: needs root" >&2; exit 2; }
@@ -19,12 +20,12 @@ if [ "${BENCH_INSIDE:-}" != $$ ]; then
         bash -c 'export BENCH_INSIDE=$$; exec bash "$@"' bash "$0" "$@"
 fi
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
-    mount -t cgroup2 none /sys/fs/cgroup
+    mount -t cgroup2 none /sys/fs/cgroup || echo "bench: no cgroup version 2 here" >&2
 fi
 
 top=$(pwd -P) here=$(cd "$(dirname "$0")" && pwd -P)
 shimbox=$(realpath -m "${SHIMBOX:-build/shimbox}")
-rounds=${ROUNDS:-10} runs=${RUNS:-30}
+output=${OUTPUT:-build/bench.json} rounds=${ROUNDS:-10} runs=${RUNS:-30}
 tools=$top/build/bench
 mkdir -p "$tools"
 work=$(mktemp -d "$tools/run.XXXXXX")
@@ -34,7 +35,7 @@ clean() {
     rm -rf --one-file-system "$work"
 }
 trap clean EXIT
-mkdir "$cgroup"
+mkdir "$cgroup" || true
 
 compiler=${BENCH_CC:-musl-gcc}
 for name in floor empty; do
@@ -138,7 +139,7 @@ jq -s --argjson peaks "$peaks" '
            median: ($times | middle), user: ($rounds | map(.user) | mean),
            system: ($rounds | map(.system) | mean), min: ($times | min), max: ($times | max),
            times: $times, exit_codes: ($rounds | map(.exit_codes) | add),
-           peak_kib: $peaks[$name]}]}' "$work"/round.*.json >build/bench.json
+           peak_kib: $peaks[$name]}]}' "$work"/round.*.json >"$output"
 
 jq -r --arg runs "$((rounds * runs))" '
     def pad($width): tostring | if length < $width then " " * ($width - length) + . else . end;
@@ -149,7 +150,7 @@ jq -r --arg runs "$((rounds * runs))" '
       (.results[] | ([(.median * 1000 | two | pad(8)), (.median / $median["floor"] | two | pad(9)),
         (.median / $median["floor --seal"] | two | pad(16)),
         ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
-        (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' build/bench.json
+        (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
 for peer in "${missing[@]}"; do
     echo "not measured: $peer"
 done
