@@ -113,6 +113,26 @@ refuse() {
     leak_check
 }
 
+@test "leak_check sees a process that only its mounts give away" {
+    need_root
+    leak_snapshot
+    # As a container that was left behind: no environment, no arguments, another parent.
+    setsid -f env -i /bin/sh -c 'exec unshare --mount /bin/sh -c "read -r dir
+        mount --bind \"\$dir\" \"\$dir\"; exec sleep 30" <"$0"' \
+        <(echo "$BATS_TEST_TMPDIR") >/dev/null 2>&1 3>&- || true
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        sleep 0.1
+        left=$(grep -ls "$BATS_TEST_TMPDIR" /proc/[0-9]*/mountinfo | grep -o '[0-9]*' || true)
+        [ -z "$left" ] || break
+    done
+    [ -n "$left" ]
+    refuse grep -q "$BATS_TEST_TMPDIR" "/proc/$left/environ" "/proc/$left/cmdline"
+    run leak_check
+    kill "$left"
+    [ "$status" = 1 ] && [[ $output == *"> process $left (sleep)"* ]]
+    leak_check
+}
+
 @test "an ordinary user is at hand, with subordinate ids" {
     need_root
     need_unprivileged_user
