@@ -43,7 +43,7 @@ const struct applet *applet_nearest(const char *name)
     unsigned least = 3;
     for (const struct applet *const *a = __start_applets; a < __stop_applets; a++) {
         unsigned distance = text_distance(name, (*a)->name);
-        if (distance < least && distance < strlen((*a)->name)) {
+        if (distance < least && distance * 3 <= strlen((*a)->name)) {
             least = distance;
             nearest = *a;
         }

@@ -52,7 +52,8 @@ struct applet {
     int failure;        /* exit code of usage errors and of its own failure, see exit.h */
     /* Do the work and return the exit code. Errors are printed here, by report_error(). */
     int (*run)(const struct call *call);
-    /* Links have these two instead (chain.h). */
+    /* A link has chain_run there (LINK_APPLET in core/linux/chain.h), and these two
+     * (core/base/chain.h). */
     int (*check)(struct call *call, int *consumed);
     int (*apply)(const struct call *call, struct chain *chain);
 };
@@ -85,6 +86,9 @@ const struct applet *applet_nearest(const char *name);
 /* Run one applet: parse argv (argv[0] is its name), answer --help, and call it. Returns the exit
  * code. */
 int applet_run(const struct applet *applet, const struct globals *globals, int argc, char **argv);
+
+/* Print its --help on standard output. Returns the exit code. */
+int applet_help(const struct applet *applet);
 
 /* The whole program: find the applet by argv[0] or by the first argument, parse, run.
  * Returns the exit code. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/applet.h"
+#include "core/base/chain.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
 #include "core/base/file.h"
@@ -21,6 +22,9 @@ struct front {
     bool version;
     bool list;
     bool help;
+    bool manual;
+    const char *install;
+    const char *completions;
 };
 
 #define GLOBAL(field) ((uint16_t)offsetof(struct globals, field))
@@ -39,15 +43,33 @@ const struct option global_options[] = {
      "Show each step, or write it to FILE for a trace viewer"},
     {'v', OPTION_FLAG, FRONT(version), "version", "", "Print the version"},
     {0, OPTION_FLAG, FRONT(list), "list", "", "List the applets, one a line"},
-    {'h', OPTION_FLAG, FRONT(help), "help", "", "Show this help"},
+    {0, OPTION_TEXT, FRONT(install), "install", "DIR", "Link the applets to this binary in DIR"},
+    {0, OPTION_FLAG, FRONT(manual), "man", "", "Print the manual page, or that of an applet"},
+    {0, OPTION_TEXT, FRONT(completions), "completions", "bash|zsh|fish",
+     "Print completions for a shell"},
+    {'h', OPTION_FLAG, FRONT(help), "help", "", "Show this help, or that of an applet"},
 };
 const size_t global_option_count = sizeof(global_options) / sizeof(global_options[0]);
 
 const char usage_description[] =
     "Container tools in one static binary. Each applet is a command of its own: call it as "
-    "'shimbox APPLET', or by a link of its name.\n";
+    "'shimbox APPLET', or by a link that has its name.\n"
+    "\n"
+    "Applets that change one thing about the process are links of a chain: what stands after their "
+    "'--' is the command to go on with, and when that is such an applet, too, it is applied in the "
+    "same process, so that a chain needs no other program.\n";
 
-const char usage_examples[] = "# what there is\nshimbox --list\n";
+const char usage_examples[] = "# Which applets are there?\n"
+                              "shimbox --list\n"
+                              "\n"
+                              "# Call them by their names\n"
+                              "shimbox --install /usr/local/bin\n"
+                              "\n"
+                              "# Read a manual page\n"
+                              "shimbox --man | man -l -\n";
+
+/* Two lines as runc has them; engines look for the second. */
+static const char version[] = "shimbox " SHIMBOX_VERSION "\nspec: 1.1.0\n";
 
 /* Print what was composed on standard output. */
 static int print_text(struct text *text, int failure)
@@ -59,27 +81,11 @@ static int print_text(struct text *text, int failure)
     return report_error(failure);
 }
 
-static int print_help(const struct applet *applet, int failure)
+int applet_help(const struct applet *applet)
 {
     autotext struct text text = {0};
     usage_help(&text, applet);
-    return print_text(&text, failure);
-}
-
-static int print_list(void)
-{
-    autotext struct text text = {0};
-    usage_list(&text, isatty(STDOUT_FILENO));
-    return print_text(&text, EXIT_TROUBLE);
-}
-
-static int print_version(void)
-{
-    /* Two lines as runc has them; engines look for the second. */
-    static const char version[] = "shimbox " SHIMBOX_VERSION "\nspec: 1.1.0\n";
-    if (write_all(STDOUT_FILENO, "standard output", version, sizeof(version) - 1) < 0)
-        return report_error(EXIT_TROUBLE);
-    return EXIT_YES;
+    return print_text(&text, applet->failure);
 }
 
 int applet_run(const struct applet *applet, const struct globals *globals, int argc, char **argv)
@@ -96,7 +102,7 @@ int applet_run(const struct applet *applet, const struct globals *globals, int a
         return report_error(applet->failure);
     }
     if (help)
-        return print_help(applet, applet->failure);
+        return applet_help(applet);
     call.argc = argc - operands;
     call.argv = argv + operands;
     return applet->run(&call);
@@ -124,6 +130,14 @@ static int run_named(const struct applet *applet, const struct globals *globals,
 {
     if (report_start(applet->name, globals) < 0 || start_trace(globals) < 0)
         return report_error(applet->failure);
+    /* Links take the descriptors of an earlier shimbox; what others were not asked to take ends
+     * here. */
+    if (!(applet->flags & APPLET_LINK)) {
+        struct chain left = {0};
+        if (chain_inherit(&left) < 0)
+            return report_error(applet->failure);
+        chain_close(&left);
+    }
     int code = applet_run(applet, globals, argc, argv);
     trace_end();
     return code;
@@ -153,32 +167,61 @@ static int fail_unknown_applet(const char *name)
     return report_error(EXIT_TROUBLE);
 }
 
+/* Global options that are the whole command: they print, and end. -1 when there is none. The
+ * operand names the applet that --help and --man are about. */
+static int answer(const struct front *front, const char *operand)
+{
+    autotext struct text text = {0};
+    const struct applet *applet = operand ? applet_find(operand) : NULL;
+    if (operand && !applet && (front->help || front->manual))
+        return fail_unknown_applet(operand);
+    if (front->help)
+        usage_help(&text, applet);
+    else if (front->manual)
+        usage_manual(&text, applet);
+    else if (front->version)
+        text_append(&text, version);
+    else if (front->list)
+        usage_list(&text, isatty(STDOUT_FILENO));
+    else if (front->install)
+        return usage_install(front->install);
+    else if (!front->completions)
+        return -1;
+    else if (usage_completions(&text, front->completions) < 0)
+        return report_error(EXIT_TROUBLE);
+    return print_text(&text, EXIT_TROUBLE);
+}
+
+/* shimbox [global options] APPLET … */
 static int dispatch_front(int argc, char **argv)
 {
     struct front front = {.globals = {.log_format = "text", .rootless = "auto"}};
     int operand;
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
-        check_globals(&front.globals) < 0) {
+        report_start(NULL, &front.globals) < 0 || check_globals(&front.globals) < 0) {
         error_hint("see 'shimbox --help'");
         return report_error(EXIT_TROUBLE);
     }
     argc -= operand;
     argv += operand;
-    if (front.help)
-        return print_help(NULL, EXIT_TROUBLE);
-    if (front.version)
-        return print_version();
-    if (front.list)
-        return print_list();
-    if (argc == 0) {
+    const char *name = argc > 0 ? argv[0] : NULL;
+    /* "help" is not an applet, but what many people try first. */
+    if (name && strcmp(name, "help") == 0 && !applet_find(name)) {
+        front.help = true;
+        name = argc > 1 ? argv[1] : NULL;
+    }
+    int code = answer(&front, name);
+    if (code >= 0)
+        return code;
+    if (!name) {
         fail_usage("no applet named");
         error_hint("see 'shimbox --help' and 'shimbox --list'");
         return report_error(EXIT_TROUBLE);
     }
-    const struct applet *applet = applet_find(argv[0]);
+    const struct applet *applet = applet_find(name);
     if (!applet)
-        return fail_unknown_applet(argv[0]);
+        return fail_unknown_applet(name);
     return run_named(applet, &front.globals, argc, argv);
 }
 

@@ -72,7 +72,12 @@ static void append_option(struct text *text, const struct option *option)
                        option->kind == OPTION_LIST ? " (repeatable)" : "");
 }
 
-static bool has_help_option(const struct option *options, size_t count)
+bool usage_has_choices(const struct option *option)
+{
+    return strchr(option->argument, '|') != NULL;
+}
+
+bool usage_has_help(const struct option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(options[i].name, "help") == 0)
@@ -82,12 +87,11 @@ static bool has_help_option(const struct option *options, size_t count)
 
 static void append_options(struct text *text, const struct option *options, size_t count)
 {
-    static const struct option help = {'h', OPTION_FLAG, 0, "help", "", "Show this help"};
     text_append(text, "\nOptions:\n");
     for (size_t i = 0; i < count; i++)
         append_option(text, &options[i]);
-    if (!has_help_option(options, count))
-        append_option(text, &help);
+    if (!usage_has_help(options, count))
+        append_option(text, &help_option);
 }
 
 /* The examples, indented by two. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/usage.h"
 
 /* One parse: the tables and the place in argv. */
 struct parse {
@@ -20,7 +21,7 @@ struct parse {
     bool *help; /* where -h and --help go, or NULL */
 };
 
-static const struct option help_option = {'h', OPTION_FLAG, 0, "help", "", "Show this help"};
+const struct option help_option = {'h', OPTION_FLAG, 0, "help", "", "Show this help"};
 
 static bool is_help(const struct parse *parse, const struct option *option)
 {
@@ -61,7 +62,7 @@ static int fail_unknown(const struct parse *parse, const char *name, size_t leng
     given[length] = '\0';
     for (size_t i = 0; i < parse->count; i++) {
         unsigned distance = text_distance(given, parse->table[i].name);
-        if (parse->table[i].name[0] && distance < least && distance < length) {
+        if (parse->table[i].name[0] && distance < least && distance * 3 <= length) {
             least = distance;
             nearest = parse->table[i].name;
         }

@@ -38,6 +38,11 @@ int report_high_fd(int fd)
     return high;
 }
 
+int report_descriptor(void)
+{
+    return log_fd;
+}
+
 int report_start(const char *speaker, const struct globals *globals)
 {
     snprintf(speaker_name, sizeof(speaker_name), "%s", speaker ? speaker : "");

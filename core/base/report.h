@@ -28,3 +28,6 @@ void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * programs
  * (--preserve-fds). Close-on-exec. Returns the new one, or fd itself where there is no room. */
 int report_high_fd(int fd);
+
+/* The descriptor of the log, -1 without one: for who closes all descriptors. */
+int report_descriptor(void);

@@ -25,6 +25,28 @@ void usage_list(struct text *text, bool summaries);
 /* One line: how to call it. */
 void usage_synopsis(struct text *text, const struct applet *applet);
 
-/* What the global options and the environment do, in paragraphs as in struct applet. */
+/* --man: a manual page in roff (man(7)), "shimbox-run(1)"; with the exit codes of exit.h. */
+void usage_manual(struct text *text, const struct applet *applet);
+
+/* --completions: a script for the shell "bash", "zsh" or "fish". Returns 0 or -EINVAL (recorded).
+ */
+int usage_completions(struct text *text, const char *shell);
+
+/* --install: make a symbolic link to this binary for each applet that is not a sub-command of the
+ * runtime. A file that exists is left alone, and told of at the end of its own line; a link that is
+ * right already is done. Relative when the binary is in the same directory. Returns the exit code.
+ */
+int usage_install(const char *directory);
+
+/* Are these the choices of an option, "text|json"? */
+bool usage_has_choices(const struct option *option);
+
+/* Does the table have an option of its own for --help? */
+bool usage_has_help(const struct option *options, size_t count);
+
+/* What shimbox itself is, in paragraphs and examples as in struct applet. */
 extern const char usage_description[];
 extern const char usage_examples[];
+
+/* -h, --help of every applet. */
+extern const struct option help_option;
