@@ -17,6 +17,7 @@ struct globals {
     bool systemd_cgroup;
     const char *rootless; /* "true", "false" or "auto" */
     const char *trace;    /* NULL: off, "": standard error, else a file */
+    char **command_line;  /* all of it, from argv[0] on */
 };
 
 /* One call of an applet. */

@@ -195,7 +195,8 @@ static int answer(const struct front *front, const char *operand)
 /* shimbox [global options] APPLET … */
 static int dispatch_front(int argc, char **argv)
 {
-    struct front front = {.globals = {.log_format = "text", .rootless = "auto"}};
+    struct front front = {
+        .globals = {.log_format = "text", .rootless = "auto", .command_line = argv}};
     int operand;
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
@@ -227,7 +228,8 @@ static int dispatch_front(int argc, char **argv)
 
 int dispatch(int argc, char **argv)
 {
-    static const struct globals defaults = {.log_format = "text", .rootless = "auto"};
+    const struct globals defaults = {
+        .log_format = "text", .rootless = "auto", .command_line = argv};
     const char *program = argc > 0 ? argv[0] : "";
     const char *slash = strrchr(program, '/');
     const struct applet *applet = applet_find(slash ? slash + 1 : program);

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/linux/rlimit.h"
 #include "core/oci/config.h"
 #include "core/oci/config_parts.h"
 #include "core/oci/json.h"
@@ -140,37 +141,6 @@ static int read_capabilities(struct config_process *process, const struct json_f
     return result;
 }
 
-static int find_resource(const char *name)
-{
-    static const struct {
-        char name[18];
-        uint8_t resource;
-    } table[] = {
-        {"RLIMIT_AS", RLIMIT_AS},
-        {"RLIMIT_CORE", RLIMIT_CORE},
-        {"RLIMIT_CPU", RLIMIT_CPU},
-        {"RLIMIT_DATA", RLIMIT_DATA},
-        {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-        {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-        {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-        {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-        {"RLIMIT_NICE", RLIMIT_NICE},
-        {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-        {"RLIMIT_NPROC", RLIMIT_NPROC},
-        {"RLIMIT_RSS", RLIMIT_RSS},
-        {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-        {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-        {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-        {"RLIMIT_STACK", RLIMIT_STACK},
-    };
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if (strcmp(table[i].name, name) == 0)
-            return table[i].resource;
-    }
-    return -ENOENT;
-}
-
 struct written_rlimit {
     const char *type;
     uint64_t soft;
@@ -193,7 +163,7 @@ static int read_rlimit(struct config_process *process, const struct json_field *
     if (result < 0)
         return result;
 
-    int resource = find_resource(written.type ? written.type : "");
+    int resource = rlimit_number(written.type ? written.type : "");
 
     if (resource < 0)
         return json_fail(&type, "unknown resource limit \"%s\"", written.type ? written.type : "");
