@@ -318,9 +318,20 @@ static int write_document(const struct spec_options *given, struct json_object *
     return write_output(given, &text);
 }
 
+static void free_lists(struct spec_options *given)
+{
+    text_list_free(&given->env);
+    text_list_free(&given->cap_add);
+    text_list_free(&given->cap_drop);
+    text_list_free(&given->uid_map);
+    text_list_free(&given->gid_map);
+    text_list_free(&given->mounts);
+    text_list_free(&given->annotations);
+}
+
 static int run_spec(const struct call *call)
 {
-    const struct spec_options *given = call->values;
+    struct spec_options *given = call->values;
     struct json_object *document = NULL;
     int result = check_options(given, call);
 
@@ -331,6 +342,7 @@ static int run_spec(const struct call *call)
     if (result == 0)
         result = write_document(given, document);
     json_object_put(document);
+    free_lists(given);
     return result < 0 ? report_error(EXIT_TROUBLE) : EXIT_YES;
 }
 
