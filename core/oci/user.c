@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -63,10 +64,18 @@ static int open_table(const struct user_tables *tables, const char *given, const
         error_clear();
         return 0;
     }
-    if (result < 0)
+    if (result < 0) {
         error_context("%s", tables->rootfs);
+        return result;
+    }
+
+    struct stat status;
+
     *fd = result;
-    return result < 0 ? result : 0;
+    /* A device could go on for ever. */
+    if (fstat(*fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return fail_config(NULL, "%s: %s is not a regular file", tables->rootfs, inside);
+    return 0;
 }
 
 static int resolve_user(struct user *user, const struct half *half,

@@ -4,9 +4,12 @@
 
 bats_require_minimum_version 1.5.0
 
+# The scripts in single quotes find SHIMBOX in their environment.
+# shellcheck disable=SC2016
+
 setup() {
     dir=$(mktemp -d)
-    cd "$dir"
+    cd "$dir" || return 1
 }
 
 teardown() {
