@@ -3,6 +3,7 @@
  */
 #include "core/base/applet.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "core/base/text.h"
@@ -12,17 +13,26 @@
 extern const struct applet *const __start_applets[] __attribute__((weak));
 extern const struct applet *const __stop_applets[] __attribute__((weak));
 
+/* By numbers: to C, the two symbols are different objects, whose addresses may not be compared. */
+static size_t count_applets(void)
+{
+    return ((uintptr_t)__stop_applets - (uintptr_t)__start_applets) / sizeof(__start_applets[0]);
+}
+
 const struct applet *applet_at(size_t index)
 {
     /* The order in the section is the linker's. Selecting again and again is quadratic, but only
      * lists ask for it, and it needs neither memory nor time at start. */
     const struct applet *last = NULL;
+    const size_t count = count_applets();
     for (size_t rank = 0;; rank++) {
         const struct applet *least = NULL;
-        for (const struct applet *const *a = __start_applets; a < __stop_applets; a++)
-            if ((!last || strcmp((*a)->name, last->name) > 0) &&
-                (!least || strcmp((*a)->name, least->name) < 0))
-                least = *a;
+        for (size_t i = 0; i < count; i++) {
+            const struct applet *applet = __start_applets[i];
+            if ((!last || strcmp(applet->name, last->name) > 0) &&
+                (!least || strcmp(applet->name, least->name) < 0))
+                least = applet;
+        }
         if (!least || rank == index)
             return least;
         last = least;
@@ -31,9 +41,10 @@ const struct applet *applet_at(size_t index)
 
 const struct applet *applet_find(const char *name)
 {
-    for (const struct applet *const *a = __start_applets; a < __stop_applets; a++)
-        if (strcmp((*a)->name, name) == 0)
-            return *a;
+    const size_t count = count_applets();
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(__start_applets[i]->name, name) == 0)
+            return __start_applets[i];
     return NULL;
 }
 
@@ -41,11 +52,12 @@ const struct applet *applet_nearest(const char *name)
 {
     const struct applet *nearest = NULL;
     unsigned least = 3;
-    for (const struct applet *const *a = __start_applets; a < __stop_applets; a++) {
-        unsigned distance = text_distance(name, (*a)->name);
-        if (distance < least && distance * 3 <= strlen((*a)->name)) {
+    for (size_t i = 0; i < count_applets(); i++) {
+        const struct applet *applet = __start_applets[i];
+        unsigned distance = text_distance(name, applet->name);
+        if (distance < least && distance <= strlen(applet->name) / 3) {
             least = distance;
-            nearest = *a;
+            nearest = applet;
         }
     }
     return nearest;

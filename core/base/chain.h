@@ -29,8 +29,8 @@ struct chain {
 };
 
 /* What a link's apply() returns, beside 0 (go on with NEXT) and a negative errno (recorded): this
- * process is done with exit code `code`, e.g. the parent that waited for the one which became NEXT.
- */
+ * process is done with exit code `code`, e.g. the parent that waited for the child which became
+ * NEXT. Such a child calls trace_child() first, so that it does not end the trace of its parent. */
 #define CHAIN_END(code) ((code) + 1)
 
 /* Leave a descriptor for later links: "userns", "mount", "netns"… The chain owns fd from here on,

@@ -201,7 +201,8 @@ static int dispatch_front(int argc, char **argv)
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
         report_start(NULL, &front.globals) < 0 || check_globals(&front.globals) < 0) {
-        error_hint("see 'shimbox --help'");
+        if (error_get()->kind == ERROR_USAGE)
+            error_hint("see 'shimbox --help'");
         return report_error(EXIT_TROUBLE);
     }
     argc -= operand;

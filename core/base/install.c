@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -26,11 +25,12 @@ static int find_self(char *path, size_t size)
         path[length] = '\0';
     } else {
         const char *name = (const char *)(uintptr_t)getauxval(AT_EXECFN);
-        char absolute[PATH_MAX];
-        if (!name || !realpath(name, absolute))
-            return fail(errno, "cannot find the file of this binary");
-        length = (ssize_t)strlen(absolute);
-        memcpy(path, absolute, (size_t)length + 1);
+        if (!name || name[0] != '/' || strlen(name) >= size) {
+            int result = fail(ENOENT, "cannot find the file of this binary");
+            error_hint("without /proc, call it by its absolute path");
+            return result;
+        }
+        memcpy(path, name, strlen(name) + 1);
     }
     /* "/bin/shimbox (deleted)", or outside of our root. */
     if (path[0] != '/' || stat(path, &file) < 0)

@@ -62,7 +62,7 @@ static int fail_unknown(const struct parse *parse, const char *name, size_t leng
     given[length] = '\0';
     for (size_t i = 0; i < parse->count; i++) {
         unsigned distance = text_distance(given, parse->table[i].name);
-        if (parse->table[i].name[0] && distance < least && distance * 3 <= length) {
+        if (parse->table[i].name[0] && distance < least && distance <= length / 3) {
             least = distance;
             nearest = parse->table[i].name;
         }

@@ -53,24 +53,27 @@ static int parse_link(struct link **made, const struct applet *applet,
     return help;
 }
 
-/* Check one link, and find its NEXT: what is left of its operands. */
-static int check_link(struct call *call, int *argc, char ***argv)
+/* Check one link. Returns its NEXT, which is what is left of its operands, and in *argc how many
+ * there are; NULL when something is wrong (recorded). */
+static char **check_link(struct call *call, int *argc)
 {
     int consumed = 0;
-    int result = call->applet->check ? call->applet->check(call, &consumed) : 0;
-    if (result < 0)
-        return result;
-    if (consumed < 0 || consumed > call->argc)
-        return fail_usage("operands are missing");
-    *argc = call->argc - consumed;
-    *argv = call->argv + consumed;
-    if (consumed > 0 && *argc > 0 && strcmp((*argv)[0], "--") == 0) {
-        --*argc;
-        ++*argv;
+    if (call->applet->check && call->applet->check(call, &consumed) < 0)
+        return NULL;
+    if (consumed < 0 || consumed > call->argc) {
+        fail_usage("operands are missing");
+        return NULL;
     }
-    if (*argc == 0)
-        return fail_usage("no command to go on with");
-    return 0;
+    char **next = call->argv + consumed;
+    *argc = call->argc - consumed;
+    if (consumed > 0 && *argc > 0 && strcmp(next[0], "--") == 0) {
+        --*argc;
+        next++;
+    }
+    if (*argc > 0)
+        return next;
+    fail_usage("no command to go on with");
+    return NULL;
 }
 
 static int report_link(const struct applet *applet)
@@ -87,8 +90,8 @@ static int check_chain(struct call *first, struct link **links, char ***program)
     struct call *call = first;
     for (;;) {
         int argc = 0;
-        char **argv = NULL;
-        if (check_link(call, &argc, &argv) < 0)
+        char **argv = check_link(call, &argc);
+        if (!argv)
             return report_link(call->applet);
         const struct applet *applet = strchr(argv[0], '/') ? NULL : applet_find(argv[0]);
         if (!applet || !(applet->flags & APPLET_LINK)) {

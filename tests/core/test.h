@@ -10,5 +10,5 @@
 
 #include <cmocka.h>
 
-/* cmocka's macro of this name is in the way of core/base/error.h; fail_msg() does the same. */
+/* cmocka's macro of this name is in the way of core/base/error.h. fail_msg() goes with it. */
 #undef fail
