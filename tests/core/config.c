@@ -111,8 +111,8 @@ static void refuse(const char *process, const char *linux_text, const char *mess
 
     int result = config_parse(&config, "c", text, strlen(text));
 
-    if (result != -EINVAL || strcmp(error_get()->text, message) != 0)
-        fail_msg("%s: %d, \"%s\"", text, result, error_get()->text);
+    assert_int_equal(result, -EINVAL);
+    assert_string_equal(error_get()->text, message);
     assert_int_equal(error_get()->kind, ERROR_CONFIG);
     error_clear();
 }
@@ -196,8 +196,7 @@ static void unapplied(const char *document, const char *want)
 
     assert_int_equal(config_parse(&config, "c", document, strlen(document)), 0);
     config_unapplied(&config, note, &text);
-    if (strcmp(text.data ? text.data : "", want) != 0)
-        fail_msg("%s: \"%s\"", document, text.data ? text.data : "");
+    assert_string_equal(text.data ? text.data : "", want);
     config_free(&config);
 }
 

@@ -92,11 +92,8 @@ static void bad_documents_are_located(void **state)
         struct json_object *document;
         int result = json_parse(&document, "doc", cases[i].text, strlen(cases[i].text));
 
-        if (result != -EINVAL || strcmp(error_get()->text, cases[i].message) != 0) {
-            /* json-c tells the end of an unfinished document in two ways. */
-            if (!strstr(error_get()->text, "unexpected end"))
-                fail_msg("%s: %d, \"%s\"", cases[i].text, result, error_get()->text);
-        }
+        assert_int_equal(result, -EINVAL);
+        assert_string_equal(error_get()->text, cases[i].message);
         error_clear();
     }
     refuse("{}\0", 3, "doc:1:3: NUL byte");
@@ -188,7 +185,7 @@ static void fields_are_read_with_their_types(void **state)
 
 static void trees_are_built(void **state)
 {
-    struct json_object *document = parse("{\"linux\":null,\"mounts\":{}}");
+    struct json_object *document = parse("{\"linux\":null,\"mounts\":1}");
     autotext struct text text = {0};
 
     (void)state;
@@ -197,9 +194,9 @@ static void trees_are_built(void **state)
     assert_int_equal(json_write(document, &text), 0);
     assert_string_equal(text.data,
                         "{\n  \"linux\": {\n    \"namespaces\": [\n      {\n        \"type\": "
-                        "\"user\"\n      }\n    ]\n  },\n  \"mounts\": {}\n}\n");
+                        "\"user\"\n      }\n    ]\n  },\n  \"mounts\": 1\n}\n");
     assert_null(json_descend_array(document, "mounts", NULL, NULL));
-    assert_string_equal(error_get()->text, "/mounts: expected an array, found an object");
+    assert_string_equal(error_get()->text, "/mounts: expected an array, found a number");
     error_clear();
     json_object_put(document);
 }
