@@ -3,9 +3,11 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import fcntl
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import time
@@ -155,15 +157,28 @@ class User(unittest.TestCase):
         self.assertLess(large, self.peak("user999999") + 512)
 
     def peak(self, user):
-        """Peak memory in KiB."""
-        process = subprocess.Popen(
-            [SHIMBOX, "spec", "-b", self.folder.name, "-o", "-", "--user", user],
-            stdout=subprocess.DEVNULL,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        """Peak memory in KiB, read while it waits to write its result into a full pipe.
+
+        The ru_maxrss of wait4() is of no use: it counts this process, of which it is a fork.
+        """
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, b" " * 4096)
+        with subprocess.Popen(
+            [SHIMBOX, "spec", "-b", self.folder.name, "-o", "-", "--user", user], stdout=writer
+        ) as process:
+            os.close(writer)
+            status = pathlib.Path(f"/proc/{process.pid}/status")
+            waiting = 0
+            while waiting < 3:
+                self.assertIsNone(process.poll())
+                waiting = waiting + 1 if "State:\tS" in status.read_text() else 0
+                time.sleep(0.02)
+            peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text()).group(1))
+            with open(reader, "rb") as output:
+                self.assertIn(b'"uid"', output.read())
         self.assertEqual(process.returncode, 0)
-        return usage.ru_maxrss
+        return peak
 
 
 if __name__ == "__main__":
