@@ -1,0 +1,217 @@
+# Compiles what is here with the compiler and the libraries that build.sh prepared.
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make [APPLETS="spec run"] [CC=...] [CFLAGS=...] [V=1]    build/shimbox
+#   make debug tests                  with sanitizers and glibc; the test programs
+#   make install uninstall PREFIX=/usr/local DESTDIR=        man completions lint bench fuzz dist clean
+
+VERSION := 0.1.0
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+Q := $(if $(filter 1,$(V)),,@)
+
+NATIVE := $(shell uname -m)
+ARCH ?= $(NATIVE)
+OUT := build$(if $(filter-out $(NATIVE),$(ARCH)),/$(ARCH))
+DEPS := build/deps/$(ARCH)
+PREFIX ?= /usr/local
+
+.PHONY: all
+all:
+
+# Targets that need no toolchain.
+PLAIN := clean dist lint lint-cheap fuzz debug
+ifneq ($(filter-out $(PLAIN),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard $(DEPS)/toolchain.mk),)
+$(error the toolchain and static libraries for $(ARCH) are not there yet: run ./build.sh$(if \
+    $(filter-out $(NATIVE),$(ARCH)), --arch $(ARCH)))
+endif
+endif
+-include $(DEPS)/toolchain.mk
+ifeq ($(origin CC),default)
+CC := $(or $(TOOLCHAIN_CC),gcc)
+endif
+
+# ---- sources ----
+
+CORE := $(sort $(wildcard core/*/*.c))
+ALL_APPLETS := $(patsubst applets/%.c,%,$(sort $(wildcard applets/*.c)))
+APPLETS ?= $(ALL_APPLETS)
+UNKNOWN := $(filter-out $(ALL_APPLETS),$(APPLETS))
+ifneq ($(UNKNOWN),)
+$(error no such applet: $(UNKNOWN); there are: $(ALL_APPLETS))
+endif
+SOURCES := $(CORE) $(patsubst %,applets/%.c,$(sort $(APPLETS)))
+CHAIN := $(sort $(wildcard tests/chain/*.c))
+
+# ---- flags ----
+
+LANGUAGE := -std=gnu11 -D_GNU_SOURCE -I. -DSHIMBOX_VERSION='"$(VERSION)"'
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+# No unwind tables: nothing throws, and they are a tenth of the file.
+HARDENING := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables
+SECTIONS := -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+CFLAGS ?= -O2
+RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(CFLAGS) $(TOOLCHAIN_CPPFLAGS) $(CPPFLAGS)
+
+# Separate code costs up to three pages of padding in the file; without it constants and relocation
+# tables would be mapped executable. Objects, not an archive: an archive would leave applets out.
+LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+    -Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-O1 -s
+LIBRARIES := -ljson-c -lcap-ng $(TOOLCHAIN_END)
+
+DEBUG_CC ?= gcc
+DEBUG := $(LANGUAGE) $(WARNINGS) -O1 -g -fno-omit-frame-pointer -fstack-protector-strong \
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined
+DEBUG_LIBRARIES := -ljson-c -lcap-ng
+
+# $(call record,FILE,TEXT): FILE holds TEXT, and is newer than whatever was made with another one.
+same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
+record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(dir $1))$(file >$1,$(strip $2)))
+
+# ---- the binary ----
+
+OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
+DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o)
+
+.PHONY: debug tests
+all: $(OUT)/shimbox
+debug: build/debug/shimbox
+
+$(call record,$(OUT)/obj/compile,$(CC) $(RELEASE))
+$(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LIBRARIES) $(SOURCES))
+$(call record,build/debug/obj/compile,$(DEBUG_CC) $(DEBUG))
+$(call record,build/debug/obj/link,$(DEBUG_LIBRARIES) $(SOURCES))
+
+$(OUT)/obj/%.o: %.c $(OUT)/obj/compile $(wildcard $(DEPS)/key)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(RELEASE) -MMD -MP -c $< -o $@
+
+build/debug/obj/%.o: %.c build/debug/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
+
+$(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
+	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
+
+build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
+	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
+
+# ---- what the tests need ----
+
+CORE_TESTS := $(patsubst %.c,build/debug/%,$(sort $(wildcard tests/core/*.c)))
+tests: build/tests/probe $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
+
+# An archive here, so that a test may replace a function of core.
+build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+build/debug/tests/core/%: tests/core/%.c build/debug/core.a build/debug/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -o $@ $< build/debug/core.a -lcmocka $(DEBUG_LIBRARIES)
+
+# Facts from inside a container, told by a program that shares nothing with core.
+build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $(filter %.c,$^) $(TOOLCHAIN_END)
+
+# core with the links of tests/chain in place of the applets.
+TEST_SOURCES := $(CORE) $(CHAIN)
+$(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
+	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
+build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) build/debug/obj/link
+	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
+
+# ---- manual and completions: told by the binary itself ----
+
+RUN := $(if $(filter-out $(NATIVE),$(ARCH)),qemu-$(ARCH)-static) $(OUT)/shimbox
+PAGES := $(OUT)/man/shimbox.1 $(patsubst %,$(OUT)/man/shimbox-%.1,$(sort $(APPLETS)))
+COMPLETIONS := $(OUT)/completions/shimbox.bash $(OUT)/completions/shimbox.zsh \
+    $(OUT)/completions/shimbox.fish
+
+.PHONY: man completions install uninstall
+man: $(PAGES)
+completions: $(COMPLETIONS)
+
+$(OUT)/man/shimbox.1: $(OUT)/shimbox
+	@mkdir -p $(@D)
+	$(Q)$(RUN) --man >$@
+$(OUT)/man/shimbox-%.1: $(OUT)/shimbox
+	@mkdir -p $(@D)
+	$(Q)$(RUN) --man $* >$@
+$(OUT)/completions/shimbox.%: $(OUT)/shimbox
+	@mkdir -p $(@D)
+	$(Q)$(RUN) --completions $* >$@
+
+BINARY := $(DESTDIR)$(PREFIX)/bin/shimbox
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1
+BASH_COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shimbox
+ZSH_COMPLETION := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shimbox
+FISH_COMPLETION := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shimbox.fish
+
+install: all man completions
+	$(Q)install -D -m 755 $(OUT)/shimbox '$(BINARY)'
+	$(Q)install -d '$(MAN)'
+	$(Q)install -m 644 $(PAGES) '$(MAN)'
+	$(Q)install -D -m 644 $(OUT)/completions/shimbox.bash '$(BASH_COMPLETION)'
+	$(Q)install -D -m 644 $(OUT)/completions/shimbox.zsh '$(ZSH_COMPLETION)'
+	$(Q)install -D -m 644 $(OUT)/completions/shimbox.fish '$(FISH_COMPLETION)'
+
+uninstall:
+	$(Q)rm -f '$(BINARY)' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)' \
+	    $(patsubst $(OUT)/man/%,'$(MAN)/%',$(PAGES))
+
+# ---- checks ----
+
+.PHONY: lint lint-cheap bench fuzz dist clean
+lint-cheap:
+	$(Q)tests/lint/all.sh cheap
+lint:
+	$(Q)tests/lint/all.sh
+
+bench: all
+	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/run.sh
+
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 30
+FUZZ := $(LANGUAGE) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZERS := $(patsubst %.c,build/%,$(sort $(wildcard tests/fuzz/*.c)))
+
+# Each runs for FUZZ_SECONDS; what it finds stays in build/tests/fuzz/NAME.corpus.
+fuzz: $(FUZZERS)
+	$(Q)$(if $(FUZZERS),,echo "no fuzz targets (tests/fuzz/*.c)")
+	$(Q)set -e; for fuzzer in $(FUZZERS); do \
+	    mkdir -p $$fuzzer.corpus; seeds=tests/fuzz/$${fuzzer##*/}.seeds; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus \
+	        $$([ ! -d $$seeds ] || echo $$seeds); \
+	done
+
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+# An archive: core's main() would be a second one.
+build/fuzz/core.a: $(CORE:%.c=build/fuzz/obj/%.o)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+build/tests/fuzz/%: tests/fuzz/%.c build/fuzz/core.a
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer -o $@ $< build/fuzz/core.a $(DEBUG_LIBRARIES)
+
+# The same commit gives the same bytes; outside git, the same files do.
+TARBALL := build/shimbox-$(VERSION).tar.gz
+dist:
+	@mkdir -p build
+	$(Q)if [ -e .git ]; then git archive --format=tar --prefix=shimbox-$(VERSION)/ HEAD; else \
+	    tar -c --exclude=./build --sort=name --format=ustar --numeric-owner --owner=0 --group=0 \
+	        --mode=u+rw,go+r-w --mtime=@0 --transform='s,^\.,shimbox-$(VERSION),' .; fi \
+	    | gzip -9n >$(TARBALL)
+	@echo $(TARBALL)
+
+clean:
+	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/man $(OUT)/completions \
+	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
+
+-include $(shell find build -name '*.d' -not -path 'build/deps/*' 2>/dev/null)

@@ -1,0 +1,458 @@
+#!/usr/bin/env bash
+# A fresh machine -> toolchain, static libraries, build/shimbox.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: ./build.sh [--arch aarch64] [VARIABLE=VALUE...]   build build/shimbox
+       ./build.sh demo                                   ... and show containers
+       ./build.sh test [--full] [NAME...]                build everything and run the tests
+       ./build.sh clean                                  remove build/
+
+Installs what is missing through apt-get (as root or with sudo); without apt, a musl compiler and
+static libraries that are there are used. A test NAME is a file of tests/, or its name without
+folder and suffix. --full adds the second tier (soaks, long races, every engine).
+
+VARIABLES, also taken from the environment: CC, CFLAGS, APPLETS="spec run" (just those), V=1 (show
+commands). PREFIX and DESTDIR are for `make install`.
+END
+}
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+cd "$top"
+native=$(uname -m)
+export DEBIAN_FRONTEND=noninteractive
+
+build_packages=(gcc make musl-dev linux-libc-dev dpkg-dev cmake)
+cross_packages=(gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross)
+test_packages=(
+    libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev # the debug build and tests of core
+    bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
+    procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc qemu-user-static
+    shellcheck clang-format cppcheck                    # the cheap half of `make lint`
+)
+demo_packages=(busybox-static)
+
+# ---- steps: planned first, so that each is shown as [n/all] with its time ----
+
+plan=() log=build/build.log
+
+# later TITLE COMMAND...: TITLE may name a library's version as @NAME@; COMMAND is a line of shell.
+later() {
+    plan+=("$1" "$2")
+}
+
+run_plan() {
+    local i title count=$((${#plan[@]} / 2))
+    for ((i = 0; i < count; i++)); do
+        title=${plan[i * 2]}
+        while [[ $title =~ @([a-z-]+)@ ]]; do
+            title=${title/"${BASH_REMATCH[0]}"/"${BASH_REMATCH[1]} $(source_version "${BASH_REMATCH[1]}")"}
+        done
+        step "[$((i + 1))/$count] $title" "${plan[i * 2 + 1]}"
+    done
+    plan=()
+}
+
+# step TITLE COMMAND: the output goes to a log, whose end is shown if it fails; with V=1 it is shown.
+step() {
+    local start=${EPOCHREALTIME/[.,]/} code tenths
+    printf '%s ...' "$1" >&2
+    mkdir -p build
+    set +e # bash ignores set -e in whatever stands before ||
+    if [ "${V:-0}" = 1 ]; then
+        echo >&2
+        (set -ex; eval "$2") >&2
+    else
+        (set -e; eval "$2") >"$log" 2>&1 </dev/null
+    fi
+    code=$?
+    set -e
+    if [ "$code" != 0 ]; then
+        printf ' failed\n' >&2
+        [ "${V:-0}" = 1 ] || { tail -n 30 "$log" >&2; echo "(all of it: $log)" >&2; }
+        exit 1
+    fi
+    tenths=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
+    printf ' %d.%d s\n' $((tenths / 10)) $((tenths % 10)) >&2
+}
+
+die() {
+    printf 'build.sh: %s\n' "$@" >&2
+    exit 1
+}
+
+# ---- packages ----
+
+# What is installed of what we know of, name -> version; asked once, since asking is slow.
+declare -A versions=()
+know_packages() {
+    local name version
+    [ "${#versions[@]}" = 0 ] || return 0
+    while read -r name version; do
+        versions[$name]=$version
+    done < <(
+        # shellcheck disable=SC2016 # ${...} is dpkg-query's
+        dpkg-query -W -f '${db:Status-Abbrev}${Package} ${Version}\n' "${build_packages[@]}" \
+            "${cross_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" 2>/dev/null |
+            sed -n 's/^.i //p'
+    )
+}
+
+missing_packages() {
+    local name
+    for name; do
+        [ -n "${versions[$name]:-}" ] || printf '%s\n' "$name"
+    done
+}
+
+install_packages() {
+    local root=() lists
+    [ "$(id -u)" = 0 ] || root=(sudo DEBIAN_FRONTEND=noninteractive)
+    local install=("${root[@]}" apt-get install -y -q --no-install-recommends "$@")
+    lists=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | head -n 1)
+    # Lists that are missing or too old to find the packages: update, once.
+    if [ -e "$lists" ] && "${install[@]}"; then
+        return 0
+    fi
+    "${root[@]}" apt-get update -q
+    "${install[@]}"
+}
+
+# need_packages PACKAGE...: plans to install those that are not there.
+need_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        die "packages are missing, and there is neither root nor sudo to install them. Run as root:" \
+            "    apt-get update" \
+            "    apt-get install --no-install-recommends ${missing[*]}" \
+            "and then ./build.sh again."
+    fi
+    later "install ${#missing[@]} packages" "install_packages ${missing[*]}"
+}
+
+# ---- the distribution's sources, through a private apt set-up ----
+
+# The sources.list files of the archive that holds musl-dev (all of them while that is unknown).
+source_files() {
+    local site etc_list='' etc_parts=''
+    site=$(apt-cache madison musl-dev 2>/dev/null | awk '{print $5; exit}')
+    if [ -n "$site" ]; then
+        # shellcheck disable=SC2016 # $(...) is apt's
+        apt-get indextargets --format '$(SITE) $(ORIGIN) $(SOURCESENTRY)' 'Created-By: Packages' |
+            awk -v site="$site" '{file[NR] = $NF; sub(/:[0-9]+$/, "", file[NR]); sub(/ [^ ]*$/, "")
+                from = $1; sub(/^[^ ]* /, ""); origin[NR] = $0; if (from == site) wanted[$0]}
+                END {for (i in file) if (origin[i] in wanted) print file[i]}' | sort -u
+        return
+    fi
+    eval "$(apt-config shell etc_list Dir::Etc::sourcelist/f etc_parts Dir::Etc::sourceparts/d)"
+    find "$etc_list" "$etc_parts" -maxdepth 1 \( -name '*.list' -o -name '*.sources' \) 2>/dev/null
+}
+
+# private_apt TYPE ARCH FOLDER: leaves in the array `apt` the options with which apt uses FOLDER in
+# place of /etc/apt/sources.list*, /var/lib/apt and /var/cache/apt. The sources are the user's, as
+# TYPE (deb, deb-src) and without limits to other architectures; the rest of the configuration
+# (proxy, certificates, keyrings) stays the user's.
+private_apt() {
+    local type=$1 arch=$2 folder=$top/$3 file
+    rm -rf "$folder"
+    mkdir -p "$folder"/{sources,lists/partial,cache/archives/partial}
+    : >"$folder/status"
+    source_files | while read -r file; do
+        case $file in
+        *.sources)
+            sed -e "s/^Types:.*/Types: $type/" -e '/^Architectures:/d' "$file" ;;
+        *)
+            sed -nE -e 's/arch=[^] ]*//' \
+                -e "s/^[[:space:]]*deb(-src)?([[:space:]])/$type\2/p" "$file" ;;
+        esac >"$folder/sources/${file##*/}"
+    done
+    apt=(-q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$folder/sources"
+        -o "Dir::State::lists=$folder/lists" -o "Dir::State::status=$folder/status"
+        -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User="$(id -un)")
+    [ -z "$arch" ] || apt+=(-o "APT::Architecture=$arch" -o "APT::Architectures=$arch")
+    # One archive of several may have no such index; what counts is whether the package is found.
+    apt-get "${apt[@]}" update || true
+}
+
+fetch_sources() {
+    local name
+    private_apt deb-src '' build/deps/apt
+    rm -rf build/deps/sources.new
+    mkdir -p build/deps/sources.new
+    cd build/deps/sources.new
+    # apt checks the archive's signature, the index' hash and each file's; dpkg-source unpacks.
+    apt-get "${apt[@]}" source --download-only --only-source json-c libcap-ng
+    for name in json-c libcap-ng; do
+        dpkg-source --no-check -x "$name"_*.dsc "$name"
+    done
+    cd "$top"
+    rm -rf build/deps/sources build/deps/apt
+    mv build/deps/sources.new build/deps/sources
+}
+
+fetch_foreign_musl() {
+    private_apt deb arm64 build/deps/apt-arm64
+    rm -rf "$deps/musl"
+    mkdir -p "$deps/musl"
+    cd "$deps/musl"
+    apt-get "${apt[@]}" download musl-dev
+    dpkg-deb -x musl-dev_*.deb .
+    cd "$top"
+    rm -rf build/deps/apt-arm64
+}
+
+# ---- toolchain: how to compile and link against musl ----
+
+# on_musl: the system's own libc is musl, the compiler needs no help.
+on_musl() {
+    [ "$arch" = "$native" ] && [[ $("$cc" -dumpmachine) == *-musl* ]]
+}
+
+# Where musl's headers and libraries are, in $musl_include and $musl_lib: Debian, Fedora, Arch,
+# musl's own `make install`.
+find_musl() {
+    local root='' pair
+    [ "$arch" = "$native" ] || root=$deps/musl
+    for pair in {/usr/include,/usr/lib}"/$arch-linux-musl" "/usr/$arch-linux-musl/"{include,lib64} \
+        "/usr/$arch-linux-musl/"{include,lib} /usr/lib/musl/{include,lib} /usr/local/musl/{include,lib}
+    do
+        if [ -z "${musl_include:-}" ]; then
+            musl_include=$root$pair
+            continue
+        fi
+        musl_lib=$root$pair
+        [ ! -e "$musl_lib/rcrt1.o" ] || [ ! -e "$musl_include/stdio.h" ] || return 0
+        musl_include=
+    done
+    die "no musl found (rcrt1.o and headers); install musl's development files"
+}
+
+# link_kernel_headers: they are beside glibc's headers, which must not be seen.
+link_kernel_headers() {
+    local kernel=/usr/include asm=/usr/include/asm
+    [ ! -d "/usr/include/$arch-linux-gnu/asm" ] || asm=/usr/include/$arch-linux-gnu/asm
+    if [ "$arch" != "$native" ]; then
+        kernel=/usr/aarch64-linux-gnu/include asm=$kernel/asm
+    fi
+    ln -sfn "$kernel/linux" "$deps/include/linux"
+    ln -sfn "$asm" "$deps/include/asm"
+    ln -sfn "$kernel/asm-generic" "$deps/include/asm-generic"
+}
+
+# Explicit paths rather than musl-gcc, whose specs turn -static-pie into a dynamic executable.
+describe_toolchain() {
+    local flags=() start=() end=() musl_include='' musl_lib=''
+    mkdir -p "$deps/include" "$deps/lib"
+    if ! on_musl; then
+        find_musl
+        link_kernel_headers
+        flags=(-nostdinc -isystem "$musl_include" -isystem "$("$cc" -print-file-name=include)")
+        start=(-nostdlib -nostartfiles "$musl_lib"/{rcrt1,crti}.o
+            "$("$cc" -print-file-name=crtbeginS.o)" "-L$musl_lib")
+        end=(-lc "$("$cc" -print-libgcc-file-name)" "$("$cc" -print-file-name=crtendS.o)"
+            "$musl_lib/crtn.o")
+    fi
+    flags+=(-isystem "$deps/include")
+    start=(-static-pie "${start[@]}" "-L$deps/lib")
+    {
+        printf 'TOOLCHAIN_CC = %s\nTOOLCHAIN_CPPFLAGS = %s\n' "$cc" "${flags[*]}"
+        printf 'TOOLCHAIN_START = %s\nTOOLCHAIN_END = %s\n' "${start[*]}" "${end[*]}"
+    } >"$deps/toolchain.mk"
+    write_wrapper >"$deps/cc"
+    chmod 755 "$deps/cc"
+}
+
+# A compiler for other people's build systems.
+write_wrapper() {
+    cat <<END
+#!/bin/sh
+# Compiles and links against musl; written by build.sh.
+for argument; do
+    case \$argument in
+    -c | -S | -E) exec $cc ${flags[*]} "\$@" ;;
+    esac
+done
+exec $cc ${flags[*]} ${start[*]} "\$@" ${end[*]}
+END
+}
+
+# ---- libraries ----
+
+# No path of this machine in what is built: equal bytes wherever the tree stands.
+library_flags=(-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
+    -fno-asynchronous-unwind-tables -DNDEBUG "-ffile-prefix-map=$top=.")
+
+build_json_c() {
+    local from=$top/build/deps/sources/json-c work=$deps/json-c
+    rm -rf "$work"
+    mkdir -p "$work" "$deps/include/json-c"
+    cmake -S "$from" -B "$work" -DCMAKE_C_COMPILER="$deps/cc" -DCMAKE_C_FLAGS="${library_flags[*]}" \
+        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$arch" -DCMAKE_BUILD_TYPE=None \
+        -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_APPS=OFF -DBUILD_TESTING=OFF \
+        -DENABLE_THREADING=OFF -DDISABLE_THREAD_LOCAL_STORAGE=ON -DDISABLE_EXTRA_LIBS=ON \
+        -DDISABLE_WERROR=ON
+    make -C "$work" -j2 json-c
+    cp "$from"/*.h "$work"/*.h "$deps/include/json-c/"
+    cp "$work/libjson-c.a" "$deps/lib/"
+}
+
+# Two files; its configure looks for what musl and every kernel since 3.x have.
+build_libcap_ng() {
+    local from=$top/build/deps/sources/libcap-ng/src work=$deps/libcap-ng name
+    rm -rf "$work"
+    mkdir -p "$work"
+    printf '#define HAVE_%s 1\n' SYSCALL_H LINUX_SECUREBITS_H LINUX_MAGIC_H SYS_XATTR_H \
+        >"$work/config.h"
+    for name in cap-ng lookup_table; do
+        "$deps/cc" "${library_flags[@]}" -D_GNU_SOURCE -I"$work" -I"$from" \
+            -c "$from/$name.c" -o "$work/$name.o"
+    done
+    rm -f "$deps/lib/libcap-ng.a"
+    "${cc/%gcc/ar}" rcsD "$deps/lib/libcap-ng.a" "$work/cap-ng.o" "$work/lookup_table.o"
+    cp "$from/cap-ng.h" "$deps/include/"
+}
+
+source_version() {
+    sed -n '1s/^[^(]*(\([^)]*\)).*/\1/p' "build/deps/sources/$1/debian/changelog"
+}
+
+# check_libraries: without source packages they must be there already.
+check_libraries() {
+    local program=build/deps/probe.c
+    cat >"$program" <<'END'
+#include <cap-ng.h>
+#include <json-c/json.h>
+int main(void)
+{
+    return capng_name_to_capability("kill") + (json_tokener_parse("{}") != NULL);
+}
+END
+    "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng ||
+        die "no static libraries of json-c and libcap-ng for musl; install them (Alpine:" \
+            "    apk add build-base bash linux-headers json-c-dev libcap-ng-dev libcap-ng-static)"
+    rm -f build/deps/probe "$program"
+}
+
+# ---- plans ----
+
+# Everything that goes into the libraries, as text: compiler, headers, and how they are built.
+library_key() {
+    printf '%s\n' "$top" "$cc" "${library_flags[@]}"
+    declare -f find_musl describe_toolchain write_wrapper build_json_c build_libcap_ng
+    local name
+    if [ "$packager" = apt ]; then
+        for name in "${packages[@]}"; do
+            printf '%s %s\n' "$name" "${versions[$name]:-}"
+        done
+    else
+        "$cc" -dumpversion
+    fi
+}
+
+# plan_libraries ARCH: packages, toolchain and static libraries for it, in build/deps/ARCH.
+plan_libraries() {
+    local arch=$1 cc=gcc packages=("${build_packages[@]}") deps=$top/build/deps/$1 set
+    [ "$arch" = "$native" ] || cc=aarch64-linux-gnu-gcc packages+=("${cross_packages[@]}")
+    [ "$packager" = apt ] || cc=$(find_compiler)
+    set="arch=$arch cc=$cc deps=$deps packages=(${packages[*]})"
+    if [ -z "$(missing_packages "${packages[@]}")" ] &&
+        [ "$(cat "$deps/key" 2>/dev/null)" = "$(library_key | sha256sum)" ]; then
+        return 0
+    fi
+    if [ "$packager" != apt ]; then
+        later "toolchain and libraries of this system" "$set; describe_toolchain; check_libraries"
+    else
+        need_packages "${packages[@]}"
+        [ -d build/deps/sources ] || [[ ${plan[*]} == *fetch_sources* ]] ||
+            later "source packages of json-c and libcap-ng" fetch_sources
+        [ "$arch" = "$native" ] || [ -d "$deps/musl" ] ||
+            later "musl for $arch" "$set; fetch_foreign_musl"
+        later "@libcap-ng@ against musl, $arch" "$set; describe_toolchain; build_libcap_ng"
+        later "@json-c@ against musl, $arch" "$set; build_json_c"
+    fi
+    plan[${#plan[@]} - 1]+="; $set; versions=(); know_packages; library_key | sha256sum >$deps/key"
+}
+
+# Without apt: $CC, the system's compiler if its libc is musl, or musl-gcc.
+find_compiler() {
+    local name
+    for name in ${CC:+"$CC"} cc musl-gcc; do
+        if command -v "$name" >/dev/null && { [ "$name" = musl-gcc ] ||
+            [[ $("$name" -dumpmachine) == *-musl* ]]; }; then
+            echo "$name"
+            return
+        fi
+    done
+    die "no apt-get, and no compiler for musl (cc on a musl system, or musl-gcc). Needed: such a" \
+        "compiler, make, Linux' headers, and static libraries of json-c and libcap-ng for musl."
+}
+
+# run_make ARCH TARGET...: variables given to us are in the environment.
+run_make() {
+    local arch=$1
+    shift
+    make --no-print-directory "-j${JOBS:-2}" ARCH="$arch" "${variables[@]}" "$@"
+}
+
+command_build() {
+    plan_libraries "$arch"
+    # Nothing to do takes no step, and says nothing but where the binary is.
+    if [ "${#plan[@]}" = 0 ] && make -q ARCH="$arch" "${variables[@]}" >/dev/null 2>&1; then
+        echo "$output is up to date"
+        return
+    fi
+    later "compile $output" "run_make $arch"
+    run_plan
+    echo "$output: $(stat -c %s "$output") bytes"
+}
+
+command_demo() {
+    [ "$packager" != apt ] || need_packages "${demo_packages[@]}"
+    command_build
+    exec tests/demo.sh "$output"
+}
+
+command_test() {
+    if [ "$packager" = apt ]; then
+        need_packages "${test_packages[@]}"
+        plan_libraries aarch64
+    fi
+    plan_libraries "$native"
+    later "compile $output" "run_make $native"
+    later "compile the debug build and the tests" "run_make $native debug tests"
+    [ "$packager" != apt ] || later "compile build/aarch64/shimbox" "run_make aarch64"
+    run_plan
+    exec python3 tests/run.py "$@"
+}
+
+main() {
+    local command=build arch=$native variables=() output packager=none rest=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -h | --help) usage; exit ;;
+        --arch) arch=${2:?--arch needs a name}; shift ;;
+        --arch=*) arch=${1#*=} ;;
+        demo | test | clean) command=$1; shift; rest=("$@"); break ;;
+        [A-Z]*=*) variables+=("$1") ;;
+        *) usage >&2; die "unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    case $arch in
+    "$native") output=build/shimbox ;;
+    aarch64) output=build/aarch64/shimbox ;;
+    *) die "unknown architecture '$arch' (only $native and aarch64)" ;;
+    esac
+    [ "$command" != clean ] || exec rm -rf build
+    if command -v apt-get >/dev/null; then
+        packager=apt
+        know_packages
+    fi
+    "command_$command" "${rest[@]}"
+}
+
+main "$@"
