@@ -161,7 +161,9 @@ size_t error_format(const struct error *error, char *line, size_t size)
 {
     /* Four parts, and every byte may take four characters. */
     char plain[sizeof(error->field) + sizeof(error->text) + sizeof(error->hint) + 128];
-    snprintf(plain, sizeof(plain), "%s%s%s%s%s%s%s%s", error->field, error->field[0] ? ": " : "",
+    /* Messages about a document name the field themselves, behind the file. */
+    bool named = !error->field[0] || strstr(error->text, error->field);
+    snprintf(plain, sizeof(plain), "%s%s%s%s%s%s%s%s", named ? "" : error->field, named ? "" : ": ",
              error->text, error->number ? ": " : "", error->number ? strerror(error->number) : "",
              error->hint[0] ? " (" : "", error->hint, error->hint[0] ? ")" : "");
     return text_printable(plain, line, size);

@@ -54,6 +54,40 @@ static int scan_string(const struct source *source, size_t *offset)
     return 0;
 }
 
+static bool is_digit(const struct source *source, size_t offset)
+{
+    return offset < source->length && source->text[offset] >= '0' && source->text[offset] <= '9';
+}
+
+/* What may not stand at that place outside of strings, or NULL. json-c takes 'a', NaN, "1." and
+ * -01. */
+static const char *find_fault(const struct source *source, size_t i)
+{
+    char before = i > 0 ? source->text[i - 1] : ' ';
+
+    switch (source->text[i]) {
+    case '\0':
+        return "NUL byte";
+    case 'N':
+    case 'I':
+        return "NaN and Infinity are not JSON";
+    case '\'':
+        return "strings have double quotes";
+    case '\f':
+    case '\v':
+        return "unexpected character";
+    case '.':
+        return is_digit(source, i + 1) ? NULL : "no digit behind the decimal point";
+    case '-':
+        if (before != 'e' && before != 'E' && source->length - i > 1 &&
+            source->text[i + 1] == '0' && is_digit(source, i + 2))
+            return "leading zero";
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
 /* One pass for what json-c accepts even in strict mode, which also counts the members of all
  * objects: each has the one colon that stands outside of strings. */
 static int scan(const struct source *source, size_t *members)
@@ -62,12 +96,10 @@ static int scan(const struct source *source, size_t *members)
     for (size_t i = 0; i < source->length; i++) {
         char c = source->text[i];
 
-        if (c == '\0')
-            return fail_at(source, i, "NUL byte");
-        if (c == 'N' || c == 'I')
-            return fail_at(source, i, "NaN and Infinity are not JSON");
-        if (c == '\f' || c == '\v')
-            return fail_at(source, i, "unexpected character");
+        const char *fault = find_fault(source, i);
+
+        if (fault)
+            return fail_at(source, i, fault);
         if (c == ':')
             ++*members;
         if (c == '"') {
@@ -186,7 +218,8 @@ static int fail_syntax(const struct source *source, struct json_tokener *tokener
     case json_tokener_error_depth:
         return fail_at(source, json_tokener_get_parse_end(tokener), "nested too deeply");
     case json_tokener_error_parse_number:
-        return fail_at(source, json_tokener_get_parse_end(tokener), "not a number of 64 bits");
+        return fail_at(source, json_tokener_get_parse_end(tokener),
+                       "not a number, or not of 64 bits");
     case json_tokener_error_parse_utf8_string:
         return fail_at(source, json_tokener_get_parse_end(tokener), "not UTF-8");
     default:
