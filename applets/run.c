@@ -82,8 +82,8 @@ static int split_operands(const struct call *call, const char **id, char ***prog
 
 /* Read the configuration, or make the default one: embedded tells that not even a root file system
  * was given. */
-static int load_config(const struct run_options *values, int bundle, bool privileged,
-                       struct config *config, bool *embedded)
+static int load_config(const struct run_options *values, bool privileged, struct config *config,
+                       bool *embedded)
 {
     *embedded = false;
     if (!values->bundle && !values->config) {
@@ -91,13 +91,17 @@ static int load_config(const struct run_options *values, int bundle, bool privil
         struct json_object *document = spec_default(privileged ? SPEC_PLAIN : SPEC_ROOTLESS);
         return document ? config_from_document(config, "default specification", document) : -EINVAL;
     }
+    autofree char *path = NULL;
     autoclose int file = -1;
-    const char *name = values->config ? values->config : "config.json";
-    if (strcmp(name, "-") == 0) {
+    const char *name = values->config;
+    if (!name && asprintf(&path, "%s/config.json", values->bundle) < 0)
+        return fail(ENOMEM, "cannot open bundle %s", values->bundle);
+    if (name && strcmp(name, "-") == 0) {
         name = "standard input";
         file = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     } else {
-        file = openat(values->config ? AT_FDCWD : bundle, name, O_RDONLY | O_CLOEXEC);
+        name = name ? name : path;
+        file = open(name, O_RDONLY | O_CLOEXEC);
     }
     if (file < 0) {
         int result = fail(errno, "cannot open %s", name);
@@ -147,23 +151,39 @@ static void warn_ambient(const struct config_process *process)
     }
 }
 
-static int run_config(const struct run_options *values, int bundle, struct config *config,
-                      bool embedded, char **program)
+/* Relative paths of the config start at the bundle, those of the command line where we are. */
+static int enter_bundle(const struct run_options *values, char **rootfs, char **pid_file)
+{
+    int result = 0;
+    if (values->rootfs)
+        result = absolute_path(values->rootfs, rootfs);
+    if (result == 0 && values->pid_file)
+        result = absolute_path(values->pid_file, pid_file);
+    if (result == 0 && values->bundle && chdir(values->bundle) < 0)
+        result = fail(errno, "cannot enter bundle %s", values->bundle);
+    return result;
+}
+
+static int run_config(const struct run_options *values, const struct config *config, bool embedded,
+                      char **program)
 {
     static char *embedded_program[] = {"shimbox", "--help", NULL};
+    autofree char *rootfs = NULL;
+    autofree char *pid_file = NULL;
     int result = check_applied(config, values->strict);
+    if (result == 0)
+        result = enter_bundle(values, &rootfs, &pid_file);
     if (result < 0)
         return result;
     warn_ambient(&config->process);
     struct container container;
     container_init(&container, config);
-    container.bundle = bundle;
-    container.rootfs = values->rootfs;
+    container.rootfs = rootfs;
     container.embedded_root = embedded;
     container.program = program || !embedded ? program : embedded_program;
     container.no_pivot = values->no_pivot;
     container.preserved_fds = values->preserve_fds;
-    container.pid_file = values->pid_file;
+    container.pid_file = pid_file;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
@@ -182,18 +202,14 @@ static int run_container(const struct call *call)
     result = own_binary_protect(call->globals->command_line);
     if (result < 0)
         return result;
-    autoclose int bundle =
-        open(values->bundle ? values->bundle : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (bundle < 0)
-        return fail(errno, "cannot open bundle %s", values->bundle ? values->bundle : ".");
     struct config config = {0};
     bool embedded;
     bool privileged = strcmp(call->globals->rootless, "auto") == 0
                           ? geteuid() == 0
                           : strcmp(call->globals->rootless, "false") == 0;
-    result = load_config(values, bundle, privileged, &config, &embedded);
+    result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
-        result = run_config(values, bundle, &config, embedded, program);
+        result = run_config(values, &config, embedded, program);
         config_free(&config);
     }
     return result;

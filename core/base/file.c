@@ -4,6 +4,7 @@
 #include "core/base/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,4 +156,14 @@ int create_file(const char *path, mode_t mode, const void *bytes, size_t length)
 int replace_file(const char *path, mode_t mode, const void *bytes, size_t length)
 {
     return put_file(path, mode, bytes, length, true);
+}
+
+int absolute_path(const char *path, char **absolute)
+{
+    char directory[PATH_MAX] = "";
+    if (path[0] != '/' && !getcwd(directory, sizeof(directory)))
+        return fail(errno, "cannot find out the working directory");
+    if (asprintf(absolute, "%s%s%s", directory, path[0] == '/' ? "" : "/", path) < 0)
+        return fail(ENOMEM, "cannot make %s absolute", path);
+    return 0;
 }

@@ -16,9 +16,10 @@ struct container {
     /* Given by the caller. */
     const struct config *config;
     char **program;     /* arguments instead of the config's, NULL-terminated; NULL: the config's */
-    const char *rootfs; /* root directory, relative to the caller's working directory; NULL: the
-                           config's root.path, relative to the bundle */
-    int bundle;         /* where relative paths of the config start; AT_FDCWD allowed */
+    const char *rootfs; /* root directory; NULL: the
+                             config's root.path. Relative paths start at the working directory,
+                             which is to be the bundle: unlike a descriptor of it, the kernel takes
+                             it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
@@ -42,7 +43,7 @@ struct container {
     char **environment; /* of the program */
 };
 
-/* Everything that is unset; bundle AT_FDCWD. */
+/* Everything that is unset. */
 void container_init(struct container *container, const struct config *config);
 void container_free(struct container *container);
 

@@ -20,8 +20,8 @@
 
 void container_init(struct container *container, const struct config *config)
 {
-    *container = (struct container){
-        .config = config, .bundle = AT_FDCWD, .proc = -1, .root = -1, .exe = -1, .channel = -1};
+    *container =
+        (struct container){.config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
 }
@@ -159,8 +159,8 @@ static int pin_mounts(struct container *container)
         if (!container->options[i].bind)
             continue;
         step("open %s", config->mounts[i].source);
-        container->sources[i] = mount_clone(container->bundle, config->mounts[i].source,
-                                            container->options[i].bind_recursive);
+        container->sources[i] =
+            mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
         if (container->sources[i] < 0) {
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);
@@ -190,15 +190,14 @@ static int pin_root(struct container *container)
         return fail_config("/root", "no root file system; give root.path, or --rootfs DIR");
     step("open root file system %s", path);
     trace_field("/root/path");
-    int start = container->rootfs ? AT_FDCWD : container->bundle;
     int result = 0;
     struct stat status;
-    if (fstatat(start, path, &status, 0) < 0)
+    if (stat(path, &status) < 0)
         result = fail(errno, "cannot open root file system %s", path);
     else if (!S_ISDIR(status.st_mode))
         result = fail(ENOTDIR, "cannot use root file system %s", path);
     else if (container->privileged && container->new_user)
-        result = container->root = mount_clone(start, path, true);
+        result = container->root = mount_clone(AT_FDCWD, path, true);
     if (result > 0)
         result = mount_set_propagation(container->root, MS_SLAVE, true);
     if (result < 0)

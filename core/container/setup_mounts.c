@@ -124,7 +124,7 @@ static int open_mount(struct container *container, size_t i)
     if (options->bind) {
         fd = take_fd(&container->sources[i]);
         if (fd < 0)
-            fd = mount_clone(container->bundle, mount->source, options->bind_recursive);
+            fd = mount_clone(AT_FDCWD, mount->source, options->bind_recursive);
         if (fd < 0)
             return fd;
         result = mount_change(fd, options);

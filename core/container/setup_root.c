@@ -26,10 +26,9 @@ static int open_root(struct container *container)
         return 0;
     if (container->embedded_root)
         container->root = setup_embedded_root(container);
-    else if (container->rootfs)
-        container->root = mount_clone(AT_FDCWD, container->rootfs, true);
     else
-        container->root = mount_clone(container->bundle, container->config->root_path, true);
+        container->root = mount_clone(
+            AT_FDCWD, container->rootfs ? container->rootfs : container->config->root_path, true);
     return container->root < 0 ? container->root : 0;
 }
 
