@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 What a container is like is told by the probe inside of it (tests/probe), never by the product.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -18,6 +19,23 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 SHIMBOX = os.environ["SHIMBOX"]
 PROBE = os.environ["PROBE"]
 AS_ROOT = os.geteuid() == 0
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_SHARED = 0x20000, 0x4000, 1 << 18, 1 << 20
+
+
+def isolate():
+    """A mount namespace for this file's tests: others mount meanwhile. Its mounts are shared, so
+    that what a container mounts would come back here if it were not kept inside."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for call in (lambda: libc.unshare(CLONE_NEWNS),
+                 lambda: libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None),
+                 lambda: libc.mount(None, b"/", None, MS_REC | MS_SHARED, None)):
+        if call() != 0:
+            raise OSError(ctypes.get_errno(), "cannot isolate the tests")
+
+
+if AS_ROOT:
+    isolate()
 
 # From linux/capability.h.
 CAPABILITIES = {
