@@ -42,9 +42,10 @@ static bool joins_namespaces(const struct container *container)
 
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
  * child of the parent, and say which it is. */
-static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
+static _Noreturn void join_and_clone(struct container *container, uint64_t flags, int channel)
 {
     trace_child("join");
+    close(channel);
     struct process child = NO_PROCESS;
     pid_t pid = namespace_join_all(container->namespaces);
     if (pid == 0)
@@ -67,7 +68,7 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
     if (pid < 0)
         return pid;
     if (pid == 0)
-        join_and_clone(container, flags);
+        join_and_clone(container, flags, channel);
     int pidfd = -1;
     int type = sync_receive(channel, &pidfd);
     if (type != SYNC_CHILD || pidfd < 0) {
@@ -90,8 +91,11 @@ static int clone_child(struct container *container, int channel, struct process 
     if (joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
     pid_t pid = process_clone(flags, -1, child);
-    if (pid == 0)
+    if (pid == 0) {
+        /* With the parent's end open here, the end of the parent would never be heard of. */
+        close(channel);
         setup_container(container);
+    }
     if (pid < 0)
         error_field("/linux/namespaces");
     return pid < 0 ? pid : 0;
@@ -102,6 +106,10 @@ static int map_ids(const struct container *container, const struct process *chil
     if (!container->new_user)
         return 0;
     int result = idmaps_write(container->proc, child->pid, &container->config->maps);
+    /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
+    sigset_t all;
+    process_all_signals(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;
@@ -115,7 +123,7 @@ int container_run(struct container *container)
      */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     sigset_t all;
-    sigfillset(&all);
+    process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, &container->signals);
     int ends[2] = {-1, -1};
     int result = sync_open(ends);
