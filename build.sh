@@ -93,7 +93,6 @@ know_packages() {
     while read -r name version; do
         versions[$name]=$version
     done < <(
-        # shellcheck disable=SC2016 # ${...} is dpkg-query's
         dpkg-query -W -f '${db:Status-Abbrev}${Package} ${Version}\n' "${build_packages[@]}" \
             "${cross_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" 2>/dev/null |
             sed -n 's/^.i //p'
@@ -141,7 +140,6 @@ source_files() {
     local site etc_list='' etc_parts=''
     site=$(apt-cache madison musl-dev 2>/dev/null | awk '{print $5; exit}')
     if [ -n "$site" ]; then
-        # shellcheck disable=SC2016 # $(...) is apt's
         apt-get indextargets --format '$(SITE) $(ORIGIN) $(SOURCESENTRY)' 'Created-By: Packages' |
             awk -v site="$site" '{file[NR] = $NF; sub(/:[0-9]+$/, "", file[NR]); sub(/ [^ ]*$/, "")
                 from = $1; sub(/^[^ ]* /, ""); origin[NR] = $0; if (from == site) wanted[$0]}
@@ -215,16 +213,16 @@ on_musl() {
 # Where musl's headers and libraries are, in $musl_include and $musl_lib: Debian, Fedora, Arch,
 # musl's own `make install`.
 find_musl() {
-    local root='' pair
-    [ "$arch" = "$native" ] || root=$deps/musl
+    local prefix='' pair
+    [ "$arch" = "$native" ] || prefix=$deps/musl
     for pair in {/usr/include,/usr/lib}"/$arch-linux-musl" "/usr/$arch-linux-musl/"{include,lib64} \
         "/usr/$arch-linux-musl/"{include,lib} /usr/lib/musl/{include,lib} /usr/local/musl/{include,lib}
     do
         if [ -z "${musl_include:-}" ]; then
-            musl_include=$root$pair
+            musl_include=$prefix$pair
             continue
         fi
-        musl_lib=$root$pair
+        musl_lib=$prefix$pair
         [ ! -e "$musl_lib/rcrt1.o" ] || [ ! -e "$musl_include/stdio.h" ] || return 0
         musl_include=
     done

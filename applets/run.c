@@ -134,6 +134,19 @@ static int check_applied(const struct config *config, bool strict)
     return strict && unapplied.found ? -EINVAL : 0;
 }
 
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
 static int run_config(const struct run_options *values, int bundle, struct config *config,
                       bool embedded, char **program)
 {
@@ -141,6 +154,7 @@ static int run_config(const struct run_options *values, int bundle, struct confi
     int result = check_applied(config, values->strict);
     if (result < 0)
         return result;
+    warn_ambient(&config->process);
     struct container container;
     container_init(&container, config);
     container.bundle = bundle;

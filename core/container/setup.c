@@ -115,9 +115,13 @@ static int become_user(struct container *container)
                            process->additional_gid_count);
 }
 
+/* What runc and crun write by default asks for ambient capabilities that are not inheritable, which
+ * the kernel refuses; such bits are left out, as they do (the caller has been told). */
 static int apply_capabilities(struct container *container)
 {
-    return capability_apply(&container->config->process.capabilities);
+    struct capability_sets sets = container->config->process.capabilities;
+    sets.ambient &= sets.permitted & sets.inheritable;
+    return capability_apply(&sets);
 }
 
 static int forbid_new_privileges(struct container *container)

@@ -19,7 +19,7 @@ static const struct known_field {
     uint8_t applied;
 } known_fields[] = {
     {"/ociVersion", YES},
-    {"/process/terminal", YES},
+    {"/process/terminal", NO},
     {"/process/consoleSize", NO},
     {"/process/user/uid", YES},
     {"/process/user/gid", YES},
@@ -168,6 +168,10 @@ static bool is_quiet(struct walk *walk, const struct json_field *field)
     switch (json_object_get_type(field->value)) {
     case json_type_null:
         return true;
+    case json_type_boolean:
+        if (!json_object_get_boolean(field->value))
+            return true;
+        break;
     case json_type_string:
         if (json_object_get_string_len(field->value) == 0)
             return true;
@@ -218,6 +222,24 @@ static void walk_field(struct walk *walk, const struct json_field *field, struct
         report(walk, field, true);
 }
 
+/* A new time namespace: its type is known and applied, but for this one. */
+static void walk_namespaces(struct walk *walk, const struct config *config,
+                            const struct json_field *root)
+{
+    const struct config_namespace *time = &config->namespaces[NAMESPACE_TIME];
+    struct json_field linux_field = json_member(root, "linux");
+    struct json_field field = json_member(&linux_field, "namespaces");
+    size_t count = time->wanted && !time->path ? json_object_array_length(field.value) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct json_field element = json_element(&field, i);
+        struct json_field type = json_member(&element, "type");
+
+        if (strcmp(json_object_get_string(type.value), "time") == 0)
+            report(walk, &type, true);
+    }
+}
+
 /* Names of capabilities that libcap-ng does not know: misspelt, or of a newer kernel. */
 static void walk_capabilities(struct walk *walk, const struct json_field *root)
 {
@@ -246,6 +268,7 @@ void config_unapplied(const struct config *config,
     struct range all = {.end = sizeof(known_fields) / sizeof(known_fields[0])};
 
     walk_below(&walk, &root, all);
+    walk_namespaces(&walk, config, &root);
     walk_capabilities(&walk, &root);
     json_object_put(walk.standard);
 }

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Run the tests and count: run.py [--full] [NAME...]; called by `build.sh test`.
+SPDX-License-Identifier: Apache-2.0
+
+Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
+bats and Python files run with build/shimbox and again with build/debug/shimbox; those that an
+architecture's emulator can run, with build/aarch64/shimbox too. NAME is a file of tests/, with or
+without folder and suffix. The last line is `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+TESTS = TOP / "tests"
+# Files about the build itself or about the helpers, which no other build makes a difference to.
+ONCE = {"build", "helpers"}
+EMULATED = {"spec"}
+SECONDS, SECONDS_FULL = 300, 3600
+LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*-?\s*(.*)")
+SKIP = re.compile(r"\s#\s*skip\b:?\s*(.*)", re.IGNORECASE)
+
+
+class Suite:
+    """One file of tests with one binary."""
+
+    def __init__(self, path, build, command, binary):
+        self.path, self.build, self.command, self.binary = path, build, command, binary
+
+    def __str__(self):
+        name = self.path.relative_to(TOP)
+        return f"{name} ({self.build})" if self.build else str(name)
+
+    def environment(self, full):
+        environment = dict(os.environ, PROBE=str(TOP / "build/tests/probe"), TEST_BUILD=self.build)
+        environment["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        if self.binary:
+            environment["SHIMBOX"] = str(TOP / self.binary)
+        if full:
+            environment["TEST_FULL"] = "1"
+        return environment
+
+
+class Counts:
+    """What happened so far."""
+
+    def __init__(self, expected_skips):
+        self.passed, self.failed, self.skipped = 0, [], []
+        self.expected_skips = expected_skips
+
+    def skip(self, suite, name, reason):
+        self.skipped.append(f"{suite}: {name}: {reason or 'no reason given'}")
+        known = any(re.search(p, f"{suite}: {name}") for p in self.expected_skips)
+        if os.environ.get("CI") in ("true", "1") and not known:
+            self.failed.append(f"{suite}: {name}: skipped, and not listed in tests/expected-skips")
+
+
+def read_expected_skips():
+    """Lines `PATTERN  # why`: the pattern is searched in `FILE (BUILD): TEST`."""
+    patterns = []
+    for line in (TESTS / "expected-skips").read_text().splitlines():
+        pattern, mark, why = line.partition("  # ")
+        if pattern and not pattern.startswith("#"):
+            if not mark or not why.strip():
+                sys.exit(f"tests/expected-skips: '{line}' does not say why")
+            patterns.append(pattern.strip())
+    return patterns
+
+
+def find_suites(full):
+    """All suites, the quick ones first."""
+    suites = [Suite(TESTS / "lint/all.sh", "", [TESTS / "lint/all.sh", "cheap", "--tap"], None)]
+    for source in sorted(TESTS.glob("core/*.c")):
+        suites.append(Suite(source, "", [TOP / "build/debug/tests/core" / source.stem], None))
+    files = sorted(TESTS.glob("*.bats")) + sorted(TESTS.glob("*/*.bats"))
+    files += sorted(TESTS.glob("**/test_*.py"))
+    for build, binary in (("release", "build/shimbox"), ("debug", "build/debug/shimbox")):
+        for path in files:
+            if ("full" in path.parts and not full) or (path.stem in ONCE and build != "release"):
+                continue
+            suites.append(Suite(path, build, command_of(path), binary))
+    emulated = write_emulated()
+    for path in files if emulated else ():
+        if path.stem in EMULATED:
+            suites.append(Suite(path, "aarch64", command_of(path), emulated))
+    return suites
+
+
+def command_of(path):
+    if path.suffix == ".bats":
+        return ["bats", "--formatter", "tap", path]
+    return [sys.executable, TESTS / "lib/tap.py", path]
+
+
+def write_emulated():
+    """A command that runs the foreign binary under an emulator, or None when it was not built."""
+    if not (TOP / "build/aarch64/shimbox").exists():
+        return None
+    script = TOP / "build/aarch64/emulated"
+    script.write_text(
+        '#!/bin/sh\nexec qemu-aarch64-static -0 shimbox "${0%/*}/shimbox" "$@"\n'
+    )
+    script.chmod(0o755)
+    return script.relative_to(TOP)
+
+
+def run_suite(suite, counts, full):
+    """Run one file; print one line, and everything it said if a test failed."""
+    start = time.monotonic()
+    limit = SECONDS_FULL if full else SECONDS
+    process = subprocess.Popen(
+        suite.command, cwd=TOP, env=suite.environment(full), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output = process.communicate(timeout=limit)[0]
+        late = False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, late = read_rest(process), True
+    text = output.decode(errors="replace")
+    before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
+    read_tap(suite, text, counts)
+    if late:
+        counts.failed.append(f"{suite}: did not end within {limit} s")
+    elif len(counts.failed) == failed_before:
+        if process.returncode != 0:
+            counts.failed.append(f"{suite}: ended with {process.returncode}")
+        elif counts.passed + len(counts.skipped) == before:
+            counts.failed.append(f"{suite}: has no tests")
+    failed = len(counts.failed) - failed_before
+    done = counts.passed + len(counts.skipped) - before
+    seconds = time.monotonic() - start
+    print(f"{'not ok' if failed else 'ok':6} {suite}: {done} done, {failed} failed, {seconds:.1f} s")
+    if failed:
+        print("".join(f"    {line}\n" for line in text.splitlines()[-400:]), end="")
+    sys.stdout.flush()
+
+
+def read_rest(process):
+    """What a killed suite said; somebody who left its session may still hold the pipe."""
+    try:
+        return process.communicate(timeout=5)[0]
+    except subprocess.TimeoutExpired as error:
+        process.stdout.close()
+        return error.output or b""
+
+
+def read_tap(suite, text, counts):
+    """Count the TAP lines, and see that as many came as were planned."""
+    planned, seen = None, 0
+    for line in text.splitlines():
+        if plan := re.fullmatch(r"1\.\.(\d+)(\s*#.*)?", line):
+            planned = (planned or 0) + int(plan[1])
+        elif match := LINE.fullmatch(line):
+            seen += 1
+            skip = SKIP.search(match[3])
+            if match[1]:
+                counts.failed.append(f"{suite}: {match[3]}")
+            elif skip:
+                counts.skip(suite, match[3][: skip.start()], skip[1])
+            else:
+                counts.passed += 1
+    if planned is None or planned != seen:
+        counts.failed.append(f"{suite}: {seen} of {planned or 'an unknown number of'} tests reported")
+
+
+def wanted(suite, names):
+    name = str(suite.path.relative_to(TOP))
+    return not names or any(
+        name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem) for n in names)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="build.sh test")
+    parser.add_argument("--full", action="store_true", help="the second tier too")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    suites = [s for s in find_suites(options.full) if wanted(s, options.names)]
+    for name in options.names:
+        if not any(wanted(s, [name]) for s in suites):
+            parser.error(f"no test file '{name}'")
+    counts = Counts(read_expected_skips())
+    for suite in suites:
+        run_suite(suite, counts, options.full)
+    for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
+        if rows:
+            print(f"\n{title}:")
+            print("".join(f"  {row}\n" for row in rows), end="")
+    print(f"\n{counts.passed} passed, {len(counts.failed)} failed, {len(counts.skipped)} skipped")
+    sys.exit(1 if counts.failed else 0)
+
+
+os.umask(0o022)
+main()
