@@ -53,7 +53,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 # No unwind tables: nothing throws, and they are a tenth of the file.
 HARDENING := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables
 SECTIONS := -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-CFLAGS ?= -O2
+# Small rather than fast: start-up counts, and that is pages touched.
+CFLAGS ?= -Os
 RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(CFLAGS) $(TOOLCHAIN_CPPFLAGS) $(CPPFLAGS)
 
 # Separate code costs up to three pages of padding in the file; without it constants and relocation
@@ -74,7 +75,8 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 # ---- the binary ----
 
 OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
-DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o)
+SANITIZER := build/debug/obj/tests/debug/sanitizer.o
+DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER)
 
 .PHONY: debug tests
 all: $(OUT)/shimbox
@@ -122,7 +124,7 @@ build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
 TEST_SOURCES := $(CORE) $(CHAIN)
 $(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
 	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
-build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) build/debug/obj/link
+build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
 
 # ---- manual and completions: told by the binary itself ----

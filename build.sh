@@ -281,7 +281,7 @@ END
 # ---- libraries ----
 
 # No path of this machine in what is built: equal bytes wherever the tree stands.
-library_flags=(-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
+library_flags=(-Os -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
     -fno-asynchronous-unwind-tables -DNDEBUG "-ffile-prefix-map=$top=.")
 
 build_json_c() {
