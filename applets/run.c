@@ -164,8 +164,21 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
     return result;
 }
 
+/* What is not needed once the program runs. */
+struct releases {
+    struct config *config;
+    int *overlay;
+};
+
+static void release(void *context)
+{
+    struct releases *releases = context;
+    close_fd(releases->overlay);
+    config_free(releases->config);
+}
+
 static int run_config(const struct run_options *values, const struct config *config, bool embedded,
-                      char **program)
+                      char **program, struct releases *releases)
 {
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
@@ -184,6 +197,8 @@ static int run_config(const struct run_options *values, const struct config *con
     container.no_pivot = values->no_pivot;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.when_running = release;
+    container.context = releases;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
@@ -199,17 +214,19 @@ static int run_container(const struct call *call)
     int result = split_operands(call, &id, &program);
     if (result < 0)
         return result;
-    result = own_binary_protect(call->globals->command_line);
+    autoclose int overlay = -1;
+    result = own_binary_protect(call->globals->command_line, &overlay);
     if (result < 0)
         return result;
     struct config config = {0};
+    struct releases releases = {&config, &overlay};
     bool embedded;
     bool privileged = strcmp(call->globals->rootless, "auto") == 0
                           ? geteuid() == 0
                           : strcmp(call->globals->rootless, "false") == 0;
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
-        result = run_config(values, &config, embedded, program);
+        result = run_config(values, &config, embedded, program, &releases);
         config_free(&config);
     }
     return result;

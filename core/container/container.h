@@ -24,15 +24,21 @@ struct container {
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
+    /* Called once the program runs and there is nothing to do but wait, with context: the time to
+     * release what is not needed any more, the config too. NULL: nothing. */
+    void (*when_running)(void *context);
+    void *context;
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged; /* may mount in the present mount namespace */
     bool new_user;   /* the child gets a new user namespace */
+    bool new_pid;    /* and a new pid namespace, which ends with it */
     int proc;        /* the host's /proc */
     int root;        /* detached clone of the root directory, -1: the child makes it;
                         in the child: the root of the container */
     int exe;         /* our own executable, for the embedded root */
     int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
+    size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
     sigset_t signals;                /* signal mask of the caller */

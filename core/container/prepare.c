@@ -28,9 +28,9 @@ void container_init(struct container *container, const struct config *config)
 
 void container_free(struct container *container)
 {
-    for (size_t i = 0; container->options && i < container->config->mount_count; i++)
+    for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
-    for (size_t i = 0; container->sources && i < container->config->mount_count; i++)
+    for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
@@ -82,6 +82,8 @@ static int check_user_namespace(struct container *container)
     const struct config_namespace *user = &config->namespaces[NAMESPACE_USER];
     container->privileged = capability_have(CAP_SYS_ADMIN);
     container->new_user = user->wanted && !user->path;
+    container->new_pid =
+        config->namespaces[NAMESPACE_PID].wanted && !config->namespaces[NAMESPACE_PID].path;
     if (container->new_user && (config->maps.uid.count == 0 || config->maps.gid.count == 0))
         return fail_config("/linux/uidMappings",
                            "a new user namespace needs uidMappings and gidMappings");
@@ -107,6 +109,7 @@ static int check_program(struct container *container)
 static int parse_mount_options(struct container *container)
 {
     const struct config *config = container->config;
+    container->mount_count = config->mount_count;
     container->options = calloc(config->mount_count + 1, sizeof(*container->options));
     container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
     if (!container->options || !container->sources)

@@ -109,7 +109,7 @@ static const struct known_field {
 struct walk {
     void (*visit)(void *context, const char *pointer, bool known);
     void *context;
-    struct json_object *standard; /* the default specification, made when it is first needed */
+    struct json_object *standard; /* the default's unapplied part, made when first needed */
 };
 
 /* The entries that are still possible, and how much of their patterns has been walked. */
@@ -188,7 +188,7 @@ static bool is_quiet(struct walk *walk, const struct json_field *field)
         break;
     }
     if (!walk->standard)
-        walk->standard = spec_default(SPEC_PLAIN);
+        walk->standard = spec_default_resources();
     return walk->standard && json_object_equal(find_standard(walk->standard, field), field->value);
 }
 
