@@ -14,6 +14,7 @@
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/container/container.h"
+#include "core/container/state.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
@@ -218,6 +219,9 @@ static int run_container(const struct call *call)
     result = own_binary_protect(call->globals->command_line, &overlay);
     if (result < 0)
         return result;
+    autostate struct state state = NO_STATE;
+    if (id && state_claim(&state, call->globals->root, id) < 0)
+        return -EINVAL;
     struct config config = {0};
     struct releases releases = {&config, &overlay};
     bool embedded;
@@ -252,6 +256,10 @@ static const struct applet applet = {
         "this "
         "works on any machine with nothing but the binary. ARG... takes the place of the "
         "configuration's program.\n"
+        "\n"
+        "ID names the container while it runs: no other one can have it under the same --root "
+        "(default /run/shimbox; for an ordinary user $XDG_RUNTIME_DIR/shimbox, else "
+        "/tmp/shimbox-UID).\n"
         "\n"
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
         "/etc/subgid where there are any, else with one id.\n"

@@ -101,7 +101,7 @@ static int map_ids(const struct container *container, const struct process *chil
 {
     if (!container->new_user)
         return 0;
-    int result = idmaps_write(container->proc, child->pid, &container->config->maps);
+    int result = idmaps_write(container->proc, child->pid, container->maps);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;

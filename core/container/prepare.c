@@ -34,6 +34,7 @@ void container_free(struct container *container)
         close_fd(&container->sources[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
+    idmaps_free(&container->own_maps);
     free_pointer(&container->options);
     free_pointer(&container->sources);
     close_fd(&container->proc);
@@ -76,6 +77,20 @@ static int check_mount_namespace(const struct config *config)
     return 0;
 }
 
+/* An ordinary user's ids can be told without being asked (crun's rootless specification does not
+ * name them). For root there is no such choice. */
+static int choose_maps(struct container *container)
+{
+    container->maps = &container->config->maps;
+    if (container->maps->uid.count > 0 && container->maps->gid.count > 0)
+        return 0;
+    if (container->privileged)
+        return fail_config("/linux/uidMappings",
+                           "a new user namespace needs uidMappings and gidMappings");
+    container->maps = &container->own_maps;
+    return idmaps_by_word(&container->own_maps, "auto");
+}
+
 static int check_user_namespace(struct container *container)
 {
     const struct config *config = container->config;
@@ -84,9 +99,8 @@ static int check_user_namespace(struct container *container)
     container->new_user = user->wanted && !user->path;
     container->new_pid =
         config->namespaces[NAMESPACE_PID].wanted && !config->namespaces[NAMESPACE_PID].path;
-    if (container->new_user && (config->maps.uid.count == 0 || config->maps.gid.count == 0))
-        return fail_config("/linux/uidMappings",
-                           "a new user namespace needs uidMappings and gidMappings");
+    if (container->new_user && choose_maps(container) < 0)
+        return -EINVAL;
     if (container->privileged || user->wanted)
         return 0;
     int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
