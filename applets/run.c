@@ -132,24 +132,12 @@ static void note_unapplied(void *context, const char *pointer, bool known)
     unapplied->found = true;
 }
 
-static int check_applied(const struct config *config, bool strict)
+/* --strict: a field that is not applied is an error, before anything is done. */
+static int refuse_unapplied(const struct config *config)
 {
-    struct unapplied unapplied = {.strict = strict};
+    struct unapplied unapplied = {.strict = true};
     config_unapplied(config, note_unapplied, &unapplied);
-    return strict && unapplied.found ? -EINVAL : 0;
-}
-
-/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
-static void warn_ambient(const struct config_process *process)
-{
-    const struct capability_sets *sets = &process->capabilities;
-    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
-    for (int number = 0; process->uid != 0 && lost >> number; number++) {
-        if (lost >> number & 1)
-            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
-                           "permitted and inheritable",
-                           capability_name(number));
-    }
+    return unapplied.found ? -EINVAL : 0;
 }
 
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
@@ -165,31 +153,54 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
     return result;
 }
 
-/* What is not needed once the program runs. */
-struct releases {
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
+/* What is done on the occasions that container.h offers. */
+struct occasions {
     struct config *config;
-    int *overlay;
+    bool strict;
+    int *overlay; /* own_binary_protect() */
 };
+
+/* Warnings change nothing, so they need not hold up what does. */
+static void warn(void *context)
+{
+    const struct occasions *occasions = context;
+    struct unapplied unapplied = {.strict = false};
+    if (!occasions->strict)
+        config_unapplied(occasions->config, note_unapplied, &unapplied);
+    warn_ambient(&occasions->config->process);
+}
 
 static void release(void *context)
 {
-    struct releases *releases = context;
-    close_fd(releases->overlay);
-    config_free(releases->config);
+    const struct occasions *occasions = context;
+    close_fd(occasions->overlay);
+    config_free(occasions->config);
 }
 
 static int run_config(const struct run_options *values, const struct config *config, bool embedded,
-                      char **program, struct releases *releases)
+                      char **program, struct occasions *occasions)
 {
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
-    int result = check_applied(config, values->strict);
+    int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
     if (result < 0)
         return result;
-    warn_ambient(&config->process);
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
@@ -198,8 +209,9 @@ static int run_config(const struct run_options *values, const struct config *con
     container.no_pivot = values->no_pivot;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.when_setting_up = warn;
     container.when_running = release;
-    container.context = releases;
+    container.context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
@@ -223,14 +235,14 @@ static int run_container(const struct call *call)
     if (id && state_claim(&state, call->globals->root, id) < 0)
         return -EINVAL;
     struct config config = {0};
-    struct releases releases = {&config, &overlay};
+    struct occasions occasions = {&config, values->strict, &overlay};
     bool embedded;
     bool privileged = strcmp(call->globals->rootless, "auto") == 0
                           ? geteuid() == 0
                           : strcmp(call->globals->rootless, "false") == 0;
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
-        result = run_config(values, &config, embedded, program, &releases);
+        result = run_config(values, &config, embedded, program, &occasions);
         config_free(&config);
     }
     return result;

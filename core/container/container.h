@@ -25,8 +25,10 @@ struct container {
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
-    /* Called once the program runs and there is nothing to do but wait, with context: the time to
-     * release what is not needed any more, the config too. NULL: nothing. */
+    /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
+     * child sets the container up; and once the program runs, when there is nothing to do but wait:
+     * the time to release what is not needed any more, the config too. */
+    void (*when_setting_up)(void *context);
     void (*when_running)(void *context);
     void *context;
 

@@ -129,6 +129,8 @@ int container_run(struct container *container)
     close_fd(&child_end);
     if (result == 0)
         result = map_ids(container, &child, channel);
+    if (result == 0 && container->when_setting_up)
+        container->when_setting_up(container->context);
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

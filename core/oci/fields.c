@@ -129,7 +129,8 @@ static struct range narrow(struct range range, const char *part)
         return found; /* a name that only looks like two of the table */
     for (size_t i = range.first; i < range.end; i++) {
         const char *rest = known_fields[i].pattern + range.depth;
-        bool same = rest[0] == '/' && strncmp(rest + 1, part, length) == 0 &&
+        /* The first letter rules most of them out, without a call. */
+        bool same = rest[0] == '/' && rest[1] == part[0] && strncmp(rest + 1, part, length) == 0 &&
                     (rest[1 + length] == '/' || rest[1 + length] == '\0');
 
         if (!same)
