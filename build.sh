@@ -32,7 +32,7 @@ test_packages=(
     procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc qemu-user-static
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )
-demo_packages=(busybox-static)
+demo_packages=(busybox-static debootstrap)
 
 # ---- steps: planned first, so that each is shown as [n/all] with its time ----
 
@@ -80,7 +80,13 @@ step() {
 
 die() {
     printf 'build.sh: %s\n' "$@" >&2
-    exit 1
+    exit "${exit_code:-1}"
+}
+
+# refuse MESSAGE: a mistake on the command line.
+refuse() {
+    exit_code=2
+    die "$1" "see ./build.sh --help"
 }
 
 # ---- packages ----
@@ -432,18 +438,18 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         -h | --help) usage; exit ;;
-        --arch) arch=${2:?--arch needs a name}; shift ;;
+        --arch) [ $# -gt 1 ] || refuse "--arch needs a name"; arch=$2; shift ;;
         --arch=*) arch=${1#*=} ;;
         demo | test | clean) command=$1; shift; rest=("$@"); break ;;
         [A-Z]*=*) variables+=("$1") ;;
-        *) usage >&2; die "unknown argument '$1'" ;;
+        *) refuse "unknown argument '$1'" ;;
         esac
         shift
     done
     case $arch in
     "$native") output=build/shimbox ;;
     aarch64) output=build/aarch64/shimbox ;;
-    *) die "unknown architecture '$arch' (only $native and aarch64)" ;;
+    *) refuse "unknown architecture '$arch' (only $native and aarch64)" ;;
     esac
     [ "$command" != clean ] || exec rm -rf build
     if command -v apt-get >/dev/null; then
@@ -453,4 +459,5 @@ main() {
     "command_$command" "${rest[@]}"
 }
 
-main "$@"
+# Not when the tests read the functions.
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"
