@@ -8,7 +8,8 @@ rootfs=$PWD/build/demo/rootfs
 
 # show COMMAND...: prints the command as one would type it, then runs it.
 show() {
-    printf '\n\033[1m$ %s\033[0m\n' "$*" | sed "s,$shimbox,${shimbox#"$PWD"/},g; s,$PWD/,,g"
+    local line=$*
+    printf '\n$ %s\n' "${line//"$PWD/"/}"
     "$@"
 }
 
@@ -18,6 +19,7 @@ make_rootfs() {
     [ ! -e "$rootfs/bin/sh" ] || return 0
     mkdir -p "${rootfs%/*}"
     if [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
+        # shellcheck source=/dev/null
         suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
         mirror=$(awk '/^URIs:/{print $2; exit} /^deb /{print $2; exit}' \
             /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null || true)
