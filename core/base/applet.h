@@ -17,22 +17,24 @@ struct globals {
     bool systemd_cgroup;
     const char *rootless; /* "true", "false" or "auto" */
     const char *trace;    /* NULL: off, "": standard error, else a file */
+    char **command_line;  /* all of it, from argv[0] on */
 };
 
 /* One call of an applet. */
 struct call {
     const struct applet *applet;
     const struct globals *globals;
-    void *values;    /* the applet's struct of options, filled in */
-    int argc;        /* operands */
-    char **argv;     /* operands, NULL-terminated */
-    bool separated;  /* "--" stood before the operands */
+    void *values;   /* the applet's struct of options, filled in */
+    int argc;       /* operands */
+    char **argv;    /* operands, NULL-terminated */
+    bool separated; /* "--" stood before the operands */
 };
 
 enum applet_flags {
     /* Changes this process, then becomes NEXT (chain.h). */
     APPLET_LINK = 1 << 0,
-    /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name. */
+    /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name.
+     */
     APPLET_SUBCOMMAND = 1 << 1,
 };
 
@@ -51,16 +53,25 @@ struct applet {
     int failure;        /* exit code of usage errors and of its own failure, see exit.h */
     /* Do the work and return the exit code. Errors are printed here, by report_error(). */
     int (*run)(const struct call *call);
-    /* Links have these two instead (chain.h). */
+    /* A link has chain_run there (LINK_APPLET in core/linux/chain.h), and these two
+     * (core/base/chain.h). */
     int (*check)(struct call *call, int *consumed);
     int (*apply)(const struct call *call, struct chain *chain);
 };
+
+/* Keeps a registration although nothing refers to it: GNU ld does so by itself for sections with a
+ * name like this one, LLVM's only with this attribute. */
+#if defined(__has_attribute) && __has_attribute(retain)
+#define APPLET_RETAIN , retain
+#else
+#define APPLET_RETAIN
+#endif
 
 /* Register the applet of this file: places a pointer to the constant in a section that the linker
  * collects. A pointer, not the struct: the linker may pad structs, and the walk would go astray. */
 #define APPLET(variable)                                                                           \
     static const struct applet *const variable##_registration                                      \
-        __attribute__((used, section("applets"))) = &(variable)
+        __attribute__((used, section("applets") APPLET_RETAIN)) = &(variable)
 
 #define OPTION_TABLE(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 
@@ -69,6 +80,16 @@ const struct applet *applet_at(size_t index);
 
 /* The applet of that name, or NULL. */
 const struct applet *applet_find(const char *name);
+
+/* The applet whose name is nearest to this one, for "did you mean"; NULL when none is near. */
+const struct applet *applet_nearest(const char *name);
+
+/* Run one applet: parse argv (argv[0] is its name), answer --help, and call it. Returns the exit
+ * code. */
+int applet_run(const struct applet *applet, const struct globals *globals, int argc, char **argv);
+
+/* Print its --help on standard output. Returns the exit code. */
+int applet_help(const struct applet *applet);
 
 /* The whole program: find the applet by argv[0] or by the first argument, parse, run.
  * Returns the exit code. */

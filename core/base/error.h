@@ -22,9 +22,9 @@ enum error_kind {
 };
 
 struct error {
-    int32_t kind;   /* enum error_kind */
-    int32_t number; /* errno, or 0 where no system call was involved */
-    char step[48];  /* the set-up step that was under way, "" outside of one */
+    int32_t kind;    /* enum error_kind */
+    int32_t number;  /* errno, or 0 where no system call was involved */
+    char step[48];   /* the set-up step that was under way, "" outside of one */
     char field[160]; /* JSON pointer of the config field concerned, "" if none */
     char text[512];  /* verb and object: "cannot mount proc on /proc" */
     char hint[256];  /* what the user can do about it, "" if unknown */

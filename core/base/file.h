@@ -30,3 +30,7 @@ int write_value(int directory, const char *path, const char *value);
  * replace: take the place of an existing file, atomically. */
 int create_file(const char *path, mode_t mode, const void *bytes, size_t length);
 int replace_file(const char *path, mode_t mode, const void *bytes, size_t length);
+
+/* The path made absolute by the working directory, for use after that has changed. Links and ".."
+ * stay as they are. *absolute is allocated. Returns 0 or a negative errno. */
+int absolute_path(const char *path, char **absolute);

@@ -24,12 +24,12 @@ enum option_kind {
 };
 
 struct option {
-    char letter;      /* short form, 0 for none */
-    uint8_t kind;     /* enum option_kind */
-    uint16_t offset;  /* offsetof(struct of options, field) */
-    char name[20];    /* long form without dashes */
+    char letter;       /* short form, 0 for none */
+    uint8_t kind;      /* enum option_kind */
+    uint16_t offset;   /* offsetof(struct of options, field) */
+    char name[20];     /* long form without dashes */
     char argument[24]; /* name of the argument in the help, "" where there is none */
-    char help[80];    /* one line, no full stop */
+    char help[80];     /* one line, no full stop */
 };
 
 /* Parse argv[1..] by the table into values, which starts zeroed or preset with defaults. Stops at
@@ -39,3 +39,11 @@ struct option {
  * never abbreviated. Returns 0, or -EINVAL with a usage error recorded that names the option. */
 int options_parse(const struct option *table, size_t count, int argc, char **argv, void *values,
                   int *operands, bool *separated);
+
+/* The same, and -h and --help set *help unless the table has its own option of that letter or name.
+ * Every applet is parsed by this one. */
+int options_parse_help(const struct option *table, size_t count, int argc, char **argv,
+                       void *values, int *operands, bool *separated, bool *help);
+
+/* Does the option take an argument (an optional one included)? */
+bool option_has_argument(const struct option *option);

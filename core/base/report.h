@@ -9,13 +9,25 @@ struct globals;
  * appended to. Returns 0 or a negative errno (recorded). */
 int report_start(const char *speaker, const struct globals *globals);
 
-/* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to the
- * log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
+/* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to
+ * the log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
  * error it does nothing. Returns code, so that an applet can end with it. */
 int report_error(int code);
+
+/* The same for commands that run a program: EXIT_NOT_FOUND or EXIT_CANNOT_EXEC when the record says
+ * that the program could not be executed, own otherwise. */
+int report_failure(int own);
 
 /* "shimbox run: warning: …", one line, and a record of level "warning" in the log. */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Only with --debug. */
 void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Move a descriptor of our own away from low numbers, which belong to what is handed over to
+ * programs
+ * (--preserve-fds). Close-on-exec. Returns the new one, or fd itself where there is no room. */
+int report_high_fd(int fd);
+
+/* The descriptor of the log, -1 without one: for who closes all descriptors. */
+int report_descriptor(void);

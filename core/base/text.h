@@ -19,6 +19,20 @@ int parse_u32(const char *text, uint32_t max, uint32_t *number);
 /* Parse a user or group id, 0 to ID_MAX. Results as above. */
 int parse_id(const char *text, uint32_t *id);
 
+/* The well-formed UTF-8 sequence that text starts with: its length in bytes (1 to 4) and, unless
+ * NULL, the code point; 0 when the bytes are none (overlong forms and surrogates included), or at
+ * the NUL. */
+size_t utf8_sequence(const char *text, uint32_t *code);
+
+/* Copy text to line as something that can be shown on one line of a terminal: control characters
+ * (C1 included) and bytes that are not UTF-8 are written as \xNN. size includes the final NUL; what
+ * does not fit is cut between characters. Returns the length. */
+size_t text_printable(const char *text, char *line, size_t size);
+
+/* How many characters must be inserted, deleted, replaced, or swapped with their neighbour to make
+ * b of a: for "did you mean". Names longer than 31 bytes are far from everything (UINT_MAX). */
+unsigned text_distance(const char *a, const char *b);
+
 bool starts_with(const char *text, const char *prefix);
 bool ends_with(const char *text, const char *suffix);
 

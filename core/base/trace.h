@@ -20,13 +20,19 @@ void trace_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Name the config field (JSON pointer) that the operation announced last is done for. */
 void trace_field(const char *pointer);
 
-/* Start tracing. path NULL: lines with microseconds on standard error; otherwise the Chrome
- * trace-event format (JSON) is written to that file, which is created or emptied.
- * Returns 0 or a negative errno (recorded). */
+/* Start tracing. path NULL: every operation is a line on standard error when it has ended, with the
+ * microseconds that it took; otherwise the Chrome trace-event format (JSON) is written to that
+ * file, which is created or emptied. Every event is one write(2) to a descriptor that children
+ * share, so nothing is opened again and no event is torn. Returns 0 or a negative errno (recorded).
+ */
 int trace_start(const char *path);
 
-/* After fork or clone, in the child: this process is a track of its own, called name. */
+/* After fork or clone (without CLONE_VM), in the child: this process is a track of its own, called
+ * name. What the parent was doing is not the child's. */
 void trace_child(const char *name);
+
+/* The descriptor that events go to, -1 when tracing is off: for who closes all descriptors. */
+int trace_descriptor(void);
 
 /* End the current step, e.g. just before execve(2). */
 void trace_flush(void);

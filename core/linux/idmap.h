@@ -36,24 +36,25 @@ void idmaps_free(struct idmaps *maps);
 /* Append one range; checks bounds: the last id of either side is at most ID_MAX (the kernel would
  * truncate 4294967296 to 0, which is root). what: "uid map", for messages.
  * Returns 0 or a negative errno (recorded). */
-int idmap_add(struct idmap *map, const char *what, uint64_t container, uint64_t host, uint64_t size);
+int idmap_add(struct idmap *map, const char *what, uint64_t container, uint64_t host,
+              uint64_t size);
 
 /* Append the ranges of "CONTAINER:HOST:SIZE[,...]". Returns 0 or a negative errno (recorded). */
 int idmap_parse(struct idmap *map, const char *what, const char *text);
 
-/* What can only be checked of a whole map: not empty, at most IDMAP_EXTENTS_MAX ranges, no overlap on
- * either side. Returns 0 or a negative errno (recorded). */
+/* What can only be checked of a whole map: not empty, at most IDMAP_EXTENTS_MAX ranges, no overlap
+ * on either side. Returns 0 or a negative errno (recorded). */
 int idmap_check(const struct idmap *map, const char *what);
 
-/* The maps by a word: "auto" (0 to the caller, then the subordinate ids of the caller by name and by
- * uid, all ranges added up), "root" (0 to the caller), "current" (the caller's id to itself),
+/* The maps by a word: "auto" (0 to the caller, then the subordinate ids of the caller by name and
+ * by uid, all ranges added up), "root" (0 to the caller), "current" (the caller's id to itself),
  * "subids" (identity map of the subordinate ranges, for nesting), "identity" is not a word.
  * The caller is the real uid and gid. Returns 0 or a negative errno (recorded). */
 int idmaps_by_word(struct idmaps *maps, const char *word);
 
-/* The maps of the repeated options --uid-map, --gid-map and of --map, checked whole; both or neither
- * of uid and gid must be given. Without any option the maps stay empty.
- * Returns 0 or a negative errno (recorded). */
+/* The maps of the repeated options --uid-map, --gid-map and of --map, checked whole; both or
+ * neither of uid and gid must be given. Without any option the maps stay empty. Returns 0 or a
+ * negative errno (recorded). */
 int idmaps_by_options(struct idmaps *maps, const struct text_list *uid, const struct text_list *gid,
                       const char *word);
 

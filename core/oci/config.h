@@ -14,20 +14,9 @@
 
 #include "core/linux/capability.h"
 #include "core/linux/idmap.h"
+#include "core/linux/namespace.h"
 
 struct json_object;
-
-enum namespace_type {
-    NAMESPACE_USER,
-    NAMESPACE_MOUNT,
-    NAMESPACE_PID,
-    NAMESPACE_NETWORK,
-    NAMESPACE_IPC,
-    NAMESPACE_UTS,
-    NAMESPACE_CGROUP,
-    NAMESPACE_TIME,
-    NAMESPACE_TYPES,
-};
 
 struct config_namespace {
     bool wanted;      /* listed: new, unless it has a path */
@@ -77,7 +66,7 @@ struct config {
     struct json_object *document;
     const char *root_path; /* as written: may be relative to the bundle; NULL: no root object */
     bool root_readonly;
-    const char *hostname; /* NULL: not given */
+    const char *hostname;           /* NULL: not given */
     const char *rootfs_propagation; /* NULL: not given */
     struct config_process process;
     struct config_mount *mounts;
@@ -91,9 +80,9 @@ struct config {
 };
 
 /* Parse and check a whole config.json. name: the file, for messages ("config.json", "<stdin>").
- * Wrong syntax is reported with line and column, a wrong value with its JSON pointer, a duplicate key
- * with both. On success config is filled, the caller frees it.
- * Returns 0 or a negative errno (recorded). */
+ * Wrong syntax is reported with line and column, a wrong value with its JSON pointer, a duplicate
+ * key with both. On success config is filled, the caller frees it. Returns 0 or a negative errno
+ * (recorded). */
 int config_parse(struct config *config, const char *name, const char *text, size_t length);
 
 /* As config_parse, of a document that is there already (taken over, also on failure). */
@@ -101,8 +90,8 @@ int config_from_document(struct config *config, const char *name, struct json_ob
 
 void config_free(struct config *config);
 
-/* Call visit for each field of the document that shimbox does not apply: pointer is its JSON pointer;
- * known tells whether runtime-spec has a field of that name. Fields whose value is the default
- * specification's own are passed over. */
+/* Call visit for each field of the document that shimbox does not apply: pointer is its JSON
+ * pointer; known tells whether runtime-spec has a field of that name. Fields whose value is the
+ * default specification's own are passed over. */
 void config_unapplied(const struct config *config,
                       void (*visit)(void *context, const char *pointer, bool known), void *context);

@@ -1,0 +1,260 @@
+/* run: create a container, run its program, wait for it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/applet.h"
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/container/container.h"
+#include "core/linux/own_binary.h"
+#include "core/oci/config.h"
+#include "core/oci/json.h"
+#include "core/oci/spec_default.h"
+
+struct run_options {
+    const char *bundle;
+    const char *config;
+    const char *pid_file;
+    uint32_t preserve_fds;
+    bool no_pivot;
+    const char *rootfs;
+    bool strict;
+};
+
+#define FIELD(name) ((uint16_t)offsetof(struct run_options, name))
+
+static const struct option options[] = {
+    {'b', OPTION_TEXT, FIELD(bundle), "bundle", "DIR",
+     "Folder with config.json and the root file system"},
+    {0, OPTION_TEXT, FIELD(config), "config", "FILE|-",
+     "Read the configuration from FILE or standard input"},
+    {0, OPTION_TEXT, FIELD(pid_file), "pid-file", "FILE",
+     "Write the pid of the container's first process to FILE"},
+    {0, OPTION_NUMBER, FIELD(preserve_fds), "preserve-fds", "N",
+     "Pass N descriptors on, from 3 upwards"},
+    {0, OPTION_FLAG, FIELD(no_pivot), "no-pivot", "",
+     "Cover the old root instead of calling pivot_root"},
+    {0, OPTION_TEXT, FIELD(rootfs), "rootfs", "DIR",
+     "Use this root file system, whatever the config says"},
+    {0, OPTION_FLAG, FIELD(strict), "strict", "",
+     "Refuse a config with fields that are not applied"},
+};
+
+/* A name that may stand in a path: one component, not hidden, not an option. */
+static int check_id(const char *id)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-";
+    bool good = *id && strlen(id) <= 255 && strchr(first, *id);
+    for (const char *at = id; good && *at; at++)
+        good = strchr(first, *at) || *at == '.';
+    if (good)
+        return 0;
+    int result = fail_usage("container ID '%s' is not allowed", id);
+    error_hint("letters, digits and _+-. are, not starting with a dot");
+    return result;
+}
+
+/* run [ID] [-- ARG...]: at most one operand before "--". */
+static int split_operands(const struct call *call, const char **id, char ***program)
+{
+    char **argv = call->argv;
+    *id = NULL;
+    *program = NULL;
+    if (!call->separated && *argv) {
+        *id = *argv++;
+        if (*argv && strcmp(*argv, "--") != 0)
+            return fail_usage("unexpected argument '%s' (the program goes behind --)", *argv);
+        if (*argv)
+            argv++;
+    }
+    if (*argv)
+        *program = argv;
+    return *id ? check_id(*id) : 0;
+}
+
+/* Read the configuration, or make the default one: embedded tells that not even a root file system
+ * was given. */
+static int load_config(const struct run_options *values, bool privileged, struct config *config,
+                       bool *embedded)
+{
+    *embedded = false;
+    if (!values->bundle && !values->config) {
+        *embedded = !values->rootfs;
+        struct json_object *document = spec_default(privileged ? SPEC_PLAIN : SPEC_ROOTLESS);
+        return document ? config_from_document(config, "default specification", document) : -EINVAL;
+    }
+    autofree char *path = NULL;
+    autoclose int file = -1;
+    const char *name = values->config;
+    if (!name && asprintf(&path, "%s/config.json", values->bundle) < 0)
+        return fail(ENOMEM, "cannot open bundle %s", values->bundle);
+    if (name && strcmp(name, "-") == 0) {
+        name = "standard input";
+        file = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    } else {
+        name = name ? name : path;
+        file = open(name, O_RDONLY | O_CLOEXEC);
+    }
+    if (file < 0) {
+        int result = fail(errno, "cannot open %s", name);
+        if (!values->config)
+            error_hint("make one with: shimbox spec --bundle %s", values->bundle);
+        return result;
+    }
+    autotext struct text text = {0};
+    int result = read_all(file, name, JSON_BYTES_MAX, &text);
+    return result < 0 ? result
+                      : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+struct unapplied {
+    bool strict;
+    bool found;
+};
+
+static void note_unapplied(void *context, const char *pointer, bool known)
+{
+    struct unapplied *unapplied = context;
+    const char *why = known ? "is not applied yet" : "is not known";
+    if (unapplied->strict && !unapplied->found)
+        fail_config(pointer, "%s (--strict)", why);
+    else if (!unapplied->strict)
+        report_warning("%s %s", pointer, why);
+    unapplied->found = true;
+}
+
+static int check_applied(const struct config *config, bool strict)
+{
+    struct unapplied unapplied = {.strict = strict};
+    config_unapplied(config, note_unapplied, &unapplied);
+    return strict && unapplied.found ? -EINVAL : 0;
+}
+
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
+/* Relative paths of the config start at the bundle, those of the command line where we are. */
+static int enter_bundle(const struct run_options *values, char **rootfs, char **pid_file)
+{
+    int result = 0;
+    if (values->rootfs)
+        result = absolute_path(values->rootfs, rootfs);
+    if (result == 0 && values->pid_file)
+        result = absolute_path(values->pid_file, pid_file);
+    if (result == 0 && values->bundle && chdir(values->bundle) < 0)
+        result = fail(errno, "cannot enter bundle %s", values->bundle);
+    return result;
+}
+
+static int run_config(const struct run_options *values, const struct config *config, bool embedded,
+                      char **program)
+{
+    static char *embedded_program[] = {"shimbox", "--help", NULL};
+    autofree char *rootfs = NULL;
+    autofree char *pid_file = NULL;
+    int result = check_applied(config, values->strict);
+    if (result == 0)
+        result = enter_bundle(values, &rootfs, &pid_file);
+    if (result < 0)
+        return result;
+    warn_ambient(&config->process);
+    struct container container;
+    container_init(&container, config);
+    container.rootfs = rootfs;
+    container.embedded_root = embedded;
+    container.program = program || !embedded ? program : embedded_program;
+    container.no_pivot = values->no_pivot;
+    container.preserved_fds = values->preserve_fds;
+    container.pid_file = pid_file;
+    result = container_prepare(&container);
+    if (result == 0)
+        result = container_run(&container);
+    container_free(&container);
+    return result;
+}
+
+static int run_container(const struct call *call)
+{
+    const struct run_options *values = call->values;
+    const char *id;
+    char **program;
+    int result = split_operands(call, &id, &program);
+    if (result < 0)
+        return result;
+    result = own_binary_protect(call->globals->command_line);
+    if (result < 0)
+        return result;
+    struct config config = {0};
+    bool embedded;
+    bool privileged = strcmp(call->globals->rootless, "auto") == 0
+                          ? geteuid() == 0
+                          : strcmp(call->globals->rootless, "false") == 0;
+    result = load_config(values, privileged, &config, &embedded);
+    if (result == 0) {
+        result = run_config(values, &config, embedded, program);
+        config_free(&config);
+    }
+    return result;
+}
+
+static int run(const struct call *call)
+{
+    int result = run_container(call);
+    return result < 0 ? report_error(EXIT_LIFECYCLE) : result;
+}
+
+static const struct applet applet = {
+    .name = "run",
+    .summary = "create a container, run its program, wait for it",
+    .synopsis = "[options] [ID] [-- ARG...]",
+    .description =
+        "Runs the program of an OCI bundle in the foreground: standard streams are the caller's, "
+        "signals are passed on, and the exit code is the program's, or 128 plus the number of the "
+        "signal that ended it.\n"
+        "\n"
+        "Without --bundle and --config the default specification is used (see spec). Without "
+        "--rootfs as well, the root is a small tmpfs that holds shimbox and its links, so that "
+        "this "
+        "works on any machine with nothing but the binary. ARG... takes the place of the "
+        "configuration's program.\n"
+        "\n"
+        "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
+        "/etc/subgid where there are any, else with one id.\n"
+        "\n"
+        "Fields of the configuration that are not applied yet are named in a warning each.\n",
+    .examples = "# a container on any machine\n"
+                "shimbox run -- shimbox --list\n"
+                "\n"
+                "# a program in a root file system\n"
+                "shimbox run --rootfs /srv/debian -- apt-get --version\n"
+                "\n"
+                "# a bundle, as runc has it\n"
+                "shimbox run --bundle /srv/bundle web\n"
+                "\n"
+                "# made on the way\n"
+                "shimbox spec -o - --rootfs /srv/debian -- id | shimbox run --config -\n",
+    OPTION_TABLE(options),
+    .values_size = sizeof(struct run_options),
+    .flags = APPLET_SUBCOMMAND,
+    .failure = EXIT_LIFECYCLE,
+    .run = run,
+};
+APPLET(applet);

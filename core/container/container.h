@@ -1,0 +1,58 @@
+/* One container while it is made and runs: what the parent pins, and what parent and child share.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/linux/mount_options.h"
+#include "core/linux/namespace.h"
+
+struct config;
+
+struct container {
+    /* Given by the caller. */
+    const struct config *config;
+    char **program;     /* arguments instead of the config's, NULL-terminated; NULL: the config's */
+    const char *rootfs; /* root directory; NULL: the
+                             config's root.path. Relative paths start at the working directory,
+                             which is to be the bundle: unlike a descriptor of it, the kernel takes
+                             it along into the new mount namespace */
+    bool embedded_root; /* a tmpfs with shimbox and its links is the root */
+    bool no_pivot;      /* cover the old root instead of pivot_root(2) */
+    unsigned preserved_fds; /* descriptors from 3 on that the program gets */
+    const char *pid_file;   /* NULL: none */
+
+    /* Pinned by the parent before it creates the child (prepare.c). */
+    bool privileged; /* may mount in the present mount namespace */
+    bool new_user;   /* the child gets a new user namespace */
+    int proc;        /* the host's /proc */
+    int root;        /* detached clone of the root directory, -1: the child makes it;
+                        in the child: the root of the container */
+    int exe;         /* our own executable, for the embedded root */
+    int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
+    struct mount_options *options;   /* parsed, one for each of the config's mounts */
+    int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
+    sigset_t signals;                /* signal mask of the caller */
+
+    /* The child's own. */
+    int channel;        /* to the parent, sync.h */
+    bool enter_as_user; /* root may not enter the working directory, the user will try */
+    char **environment; /* of the program */
+};
+
+/* Everything that is unset. */
+void container_init(struct container *container, const struct config *config);
+void container_free(struct container *container);
+
+/* Check what can only be checked against this machine and caller, and pin what has to be opened
+ * outside: /proc, namespaces, root and mount sources. Changes nothing.
+ * Returns 0 or a negative errno (recorded with the config's field). */
+int container_prepare(struct container *container);
+
+/* Create the container, run its program, pass signals on, and wait until it ends. Everything that
+ * was made is gone when this returns. The container must be prepared. Returns the exit code (the
+ * program's, or 128 plus the signal) or a negative errno (recorded). */
+int container_run(struct container *container);

@@ -1,0 +1,136 @@
+/* Creating the container's first process.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/setup.h"
+#include "core/container/supervise.h"
+#include "core/container/sync.h"
+#include "core/linux/namespace.h"
+#include "core/linux/process.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+/* CLONE_NEW* of the namespaces that are new. A time namespace is none of them: its offsets have to
+ * be written before a process is in it, and config_unapplied() has said that it is left out. */
+static uint64_t new_namespaces(const struct config *config)
+{
+    uint64_t flags = 0;
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        const struct config_namespace *wanted = &config->namespaces[type];
+        if (wanted->wanted && !wanted->path && type != NAMESPACE_TIME)
+            flags |= namespace_flag((enum namespace_type)type);
+    }
+    return flags;
+}
+
+static bool joins_namespaces(const struct container *container)
+{
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        if (container->namespaces[type] >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* In the child that joins namespaces on behalf of its parent: make the container's process, as a
+ * child of the parent, and say which it is. */
+static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
+{
+    trace_child("join");
+    struct process child = NO_PROCESS;
+    pid_t pid = namespace_join_all(container->namespaces);
+    if (pid == 0)
+        pid = process_clone(flags | CLONE_PARENT, -1, &child);
+    if (pid == 0)
+        setup_container(container);
+    if (pid < 0 || sync_send_fd(container->channel, SYNC_CHILD, child.pidfd) < 0)
+        sync_send_error(container->channel);
+    trace_flush();
+    _exit(0);
+}
+
+/* Joining a pid namespace concerns children only, and joining a user namespace may leave too few
+ * privileges for the rest: so a process in between joins, and makes the container's. */
+static int clone_through_namespaces(struct container *container, uint64_t flags, int channel,
+                                    struct process *child)
+{
+    autoprocess struct process joiner = NO_PROCESS;
+    pid_t pid = process_clone(0, -1, &joiner);
+    if (pid < 0)
+        return pid;
+    if (pid == 0)
+        join_and_clone(container, flags);
+    int pidfd = -1;
+    int type = sync_receive(channel, &pidfd);
+    if (type != SYNC_CHILD || pidfd < 0) {
+        close_fd(&pidfd);
+        return type < 0 || error_is_set()
+                   ? -EINVAL
+                   : fail(EPIPE, "the process that joins namespaces is gone");
+    }
+    child->pidfd = pidfd;
+    child->pid = process_of_pidfd(pidfd);
+    return child->pid < 0 ? child->pid : 0;
+}
+
+/* Make the child. In the child itself this does not return. */
+static int clone_child(struct container *container, int channel, struct process *child)
+{
+    uint64_t flags = new_namespaces(container->config);
+    step("create the container's process");
+    trace_field("/linux/namespaces");
+    if (joins_namespaces(container))
+        return clone_through_namespaces(container, flags, channel, child);
+    pid_t pid = process_clone(flags, -1, child);
+    if (pid == 0)
+        setup_container(container);
+    if (pid < 0)
+        error_field("/linux/namespaces");
+    return pid < 0 ? pid : 0;
+}
+
+static int map_ids(const struct container *container, const struct process *child, int channel)
+{
+    if (!container->new_user)
+        return 0;
+    int result = idmaps_write(container->proc, child->pid, &container->config->maps);
+    if (result < 0) {
+        error_field("/linux/uidMappings");
+        return result;
+    }
+    return sync_send(channel, SYNC_MAPPED);
+}
+
+int container_run(struct container *container)
+{
+    /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
+     */
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &container->signals);
+    int ends[2] = {-1, -1};
+    int result = sync_open(ends);
+    autoclose int channel = ends[0];
+    autoclose int child_end = ends[1];
+    autoprocess struct process child = NO_PROCESS;
+    if (result == 0) {
+        container->channel = child_end;
+        result = clone_child(container, channel, &child);
+    }
+    close_fd(&child_end);
+    if (result == 0)
+        result = map_ids(container, &child, channel);
+    if (result == 0)
+        result = supervise_container(container, &child, &channel);
+    sigprocmask(SIG_SETMASK, &container->signals, NULL);
+    return result;
+}

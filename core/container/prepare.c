@@ -1,0 +1,229 @@
+/* What is checked and pinned before anything is created.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/linux/capability.h"
+#include "core/linux/mount.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+void container_init(struct container *container, const struct config *config)
+{
+    *container =
+        (struct container){.config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1};
+    for (int type = 0; type < NAMESPACE_TYPES; type++)
+        container->namespaces[type] = -1;
+}
+
+void container_free(struct container *container)
+{
+    for (size_t i = 0; container->options && i < container->config->mount_count; i++)
+        mount_options_free(&container->options[i]);
+    for (size_t i = 0; container->sources && i < container->config->mount_count; i++)
+        close_fd(&container->sources[i]);
+    for (int type = 0; type < NAMESPACE_TYPES; type++)
+        close_fd(&container->namespaces[type]);
+    free_pointer(&container->options);
+    free_pointer(&container->sources);
+    close_fd(&container->proc);
+    close_fd(&container->root);
+    close_fd(&container->exe);
+}
+
+static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
+{
+    return options->bind || (mount->type && strcmp(mount->type, "bind") == 0);
+}
+
+/* A mount namespace of its own is what everything here happens in. Joining one that exists is
+ * another matter: whoever made it has set it up, so nothing may be mounted in it. */
+static int check_mount_namespace(const struct config *config)
+{
+    const struct config_namespace *mount = &config->namespaces[NAMESPACE_MOUNT];
+    if (!mount->wanted) {
+        return fail_config("/linux/namespaces",
+                           "a container without a mount namespace is not supported");
+    }
+    if (!mount->path)
+        return 0;
+    if (config->mount_count > 0)
+        return fail_config("/mounts", "not supported together with a mount namespace to join");
+    if (config->masked_paths[0])
+        return fail_config("/linux/maskedPaths",
+                           "not supported together with a mount namespace to join");
+    if (config->readonly_paths[0])
+        return fail_config("/linux/readonlyPaths",
+                           "not supported together with a mount namespace to join");
+    if (config->device_count > 0)
+        return fail_config("/linux/devices",
+                           "not supported together with a mount namespace to join");
+    if (config->root_readonly)
+        return fail_config("/root/readonly",
+                           "not supported together with a mount namespace to join");
+    if (config->root_path && strcmp(config->root_path, "/") != 0)
+        return fail_config("/root/path", "must be / with a mount namespace to join");
+    return 0;
+}
+
+static int check_user_namespace(struct container *container)
+{
+    const struct config *config = container->config;
+    const struct config_namespace *user = &config->namespaces[NAMESPACE_USER];
+    container->privileged = capability_have(CAP_SYS_ADMIN);
+    container->new_user = user->wanted && !user->path;
+    if (container->new_user && (config->maps.uid.count == 0 || config->maps.gid.count == 0))
+        return fail_config("/linux/uidMappings",
+                           "a new user namespace needs uidMappings and gidMappings");
+    if (container->privileged || user->wanted)
+        return 0;
+    int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
+    error_hint("make the config with: shimbox spec --rootless");
+    return result;
+}
+
+static int check_program(struct container *container)
+{
+    const struct config *config = container->config;
+    if (!container->program)
+        container->program = (char **)(uintptr_t)config->process.args;
+    if (!container->program)
+        return fail_config("/process/args", "no program to run");
+    if (config->hostname && !config->namespaces[NAMESPACE_UTS].wanted)
+        return fail_config("/hostname", "needs a uts namespace in /linux/namespaces");
+    return 0;
+}
+
+static int parse_mount_options(struct container *container)
+{
+    const struct config *config = container->config;
+    container->options = calloc(config->mount_count + 1, sizeof(*container->options));
+    container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
+    if (!container->options || !container->sources)
+        return fail(ENOMEM, "cannot prepare %zu mounts", config->mount_count);
+    for (size_t i = 0; i < config->mount_count; i++)
+        container->sources[i] = -1;
+    for (size_t i = 0; i < config->mount_count; i++) {
+        const struct config_mount *mount = &config->mounts[i];
+        char field[48];
+        snprintf(field, sizeof(field), "/mounts/%zu/options", i);
+        int result = mount_options_parse(&container->options[i], mount->options, field);
+        if (result < 0)
+            return result;
+        container->options[i].bind = is_bind(mount, &container->options[i]);
+        snprintf(field, sizeof(field), "/mounts/%zu", i);
+        if (container->options[i].bind && !mount->source)
+            return fail_config(field, "a bind mount needs a source");
+        if (!container->options[i].bind && !mount->type)
+            return fail_config(field, "a mount needs a type, or the option bind");
+    }
+    return 0;
+}
+
+static int pin_namespaces(struct container *container)
+{
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        const char *path = container->config->namespaces[type].path;
+        if (!path)
+            continue;
+        step("open %s namespace %s", namespace_name((enum namespace_type)type), path);
+        trace_field("/linux/namespaces");
+        container->namespaces[type] = namespace_open(path, (enum namespace_type)type);
+        if (container->namespaces[type] < 0) {
+            error_field("/linux/namespaces");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* The root of a new user namespace may not be allowed to reach what the privileged caller can: so
+ * its mounts are cloned here, and only attached there. Without privilege the child has the same
+ * rights as we, and more: it may mount. */
+static int pin_mounts(struct container *container)
+{
+    const struct config *config = container->config;
+    if (!container->privileged || !container->new_user)
+        return 0;
+    for (size_t i = 0; i < config->mount_count; i++) {
+        if (!container->options[i].bind)
+            continue;
+        step("open %s", config->mounts[i].source);
+        container->sources[i] =
+            mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
+        if (container->sources[i] < 0) {
+            char field[48];
+            snprintf(field, sizeof(field), "/mounts/%zu/source", i);
+            error_field(field);
+            return container->sources[i];
+        }
+        /* What the container mounts or unmounts below must not come back to the host. */
+        int result = mount_set_propagation(container->sources[i], MS_SLAVE, true);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int pin_root(struct container *container)
+{
+    if (container->embedded_root) {
+        container->exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+        if (container->exe < 0)
+            return fail(errno, "cannot open the own binary, /proc/self/exe");
+        return 0;
+    }
+    if (container->config->namespaces[NAMESPACE_MOUNT].path)
+        return 0;
+    const char *path = container->rootfs ? container->rootfs : container->config->root_path;
+    if (!path)
+        return fail_config("/root", "no root file system; give root.path, or --rootfs DIR");
+    step("open root file system %s", path);
+    trace_field("/root/path");
+    int result = 0;
+    struct stat status;
+    if (stat(path, &status) < 0)
+        result = fail(errno, "cannot open root file system %s", path);
+    else if (!S_ISDIR(status.st_mode))
+        result = fail(ENOTDIR, "cannot use root file system %s", path);
+    else if (container->privileged && container->new_user)
+        result = container->root = mount_clone(AT_FDCWD, path, true);
+    if (result > 0)
+        result = mount_set_propagation(container->root, MS_SLAVE, true);
+    if (result < 0)
+        error_field("/root/path");
+    return result < 0 ? result : 0;
+}
+
+int container_prepare(struct container *container)
+{
+    const struct config *config = container->config;
+    container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (container->proc < 0)
+        return fail(errno, "cannot open /proc");
+    capability_known(); /* read while /proc is still the host's */
+    int result = check_mount_namespace(config);
+    if (result == 0)
+        result = check_user_namespace(container);
+    if (result == 0)
+        result = check_program(container);
+    if (result == 0)
+        result = parse_mount_options(container);
+    if (result == 0)
+        result = pin_namespaces(container);
+    if (result == 0)
+        result = pin_root(container);
+    if (result == 0)
+        result = pin_mounts(container);
+    return result;
+}

@@ -1,0 +1,186 @@
+/* The set-up of a container: the order of its steps.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/setup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/sync.h"
+#include "core/linux/capability.h"
+#include "core/linux/credentials.h"
+#include "core/linux/mount.h"
+#include "core/linux/network.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+/* Until its maps are there, nothing in a new user namespace has an id. */
+static int wait_for_mappings(struct container *container)
+{
+    return container->new_user ? sync_expect(container->channel, SYNC_MAPPED) : 0;
+}
+
+static int enter_user_namespace(struct container *container)
+{
+    return container->config->namespaces[NAMESPACE_USER].wanted ? credentials_enter_root() : 0;
+}
+
+/* A session of its own: kill(0) inside stays inside, and no terminal of the caller is its own. The
+ * umask is the program's matter; what is made here has exactly the modes that it is given. */
+static int start_session(struct container *container)
+{
+    (void)container;
+    umask(0);
+    if (setsid() < 0)
+        return fail(errno, "cannot start a session");
+    return 0;
+}
+
+static int set_hostname(struct container *container)
+{
+    const char *hostname = container->config->hostname;
+    if (!hostname)
+        return 0;
+    if (sethostname(hostname, strlen(hostname)) < 0)
+        return fail(errno, "cannot set the hostname %s", hostname);
+    return 0;
+}
+
+static int start_loopback(struct container *container)
+{
+    const struct config_namespace *network = &container->config->namespaces[NAMESPACE_NETWORK];
+    return network->wanted && !network->path ? network_loopback_up() : 0;
+}
+
+static bool has_own_mounts(const struct container *container)
+{
+    return container->config->namespaces[NAMESPACE_MOUNT].path == NULL;
+}
+
+/* Nothing that is mounted here may reach the host; what the host mounts may come in. */
+static int isolate_mounts(struct container *container)
+{
+    if (!has_own_mounts(container))
+        return 0;
+    if (sys_mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+        return fail(errno, "cannot make the mounts of the host slaves");
+    return 0;
+}
+
+static int protect_root(struct container *container)
+{
+    return container->config->root_readonly ? mount_set_readonly(container->root, false) : 0;
+}
+
+/* Only now, when nothing is mounted any more: a shared root would send the set-up's own mounts to
+ * whoever shares it. */
+static int set_root_propagation(struct container *container)
+{
+    const char *word = container->config->rootfs_propagation;
+    bool recursive;
+    uint64_t propagation = word ? mount_propagation(word, &recursive) : 0;
+    if (!propagation || propagation == MS_SLAVE)
+        return 0;
+    return mount_set_propagation(container->root, propagation, recursive);
+}
+
+static int report_ready(struct container *container)
+{
+    int result = sync_send(container->channel, SYNC_READY);
+    return result < 0 ? result : sync_expect(container->channel, SYNC_RUN);
+}
+
+static int bound_capabilities(struct container *container)
+{
+    return capability_bound(container->config->process.capabilities.bounding);
+}
+
+static int own_stdio(struct container *container)
+{
+    return credentials_own_stdio(container->config->process.uid);
+}
+
+static int become_user(struct container *container)
+{
+    const struct config_process *process = &container->config->process;
+    return credentials_set(process->uid, process->gid, process->additional_gids,
+                           process->additional_gid_count);
+}
+
+/* What runc and crun write by default asks for ambient capabilities that are not inheritable, which
+ * the kernel refuses; such bits are left out, as they do (the caller has been told). */
+static int apply_capabilities(struct container *container)
+{
+    struct capability_sets sets = container->config->process.capabilities;
+    sets.ambient &= sets.permitted & sets.inheritable;
+    return capability_apply(&sets);
+}
+
+static int forbid_new_privileges(struct container *container)
+{
+    if (container->config->process.no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return fail(errno, "cannot forbid new privileges");
+    return 0;
+}
+
+/* The order, which is what most of this program is about. Mounting comes before the root is
+ * changed, while paths of the host can still be named; privileges are given up last, bounding set
+ * first, since dropping from it takes CAP_SETPCAP; everything that may fail comes before "ready".
+ */
+static const struct setup_step {
+    char name[28];
+    char field[28]; /* JSON pointer for errors, where the step does not know better */
+    int (*run)(struct container *container);
+} steps[] = {
+    {"wait for ID mappings", "/linux/uidMappings", wait_for_mappings},
+    {"enter user namespace", "/linux/namespaces", enter_user_namespace},
+    {"start session", "", start_session},
+    {"set hostname", "/hostname", set_hostname},
+    {"start loopback", "/linux/namespaces", start_loopback},
+    {"isolate mounts", "", isolate_mounts},
+    {"attach root", "/root/path", setup_attach_root},
+    {"mount file systems", "/mounts", setup_mounts},
+    {"make devices", "/linux/devices", setup_devices},
+    {"mask paths", "/linux/maskedPaths", setup_masked_paths},
+    {"protect paths", "/linux/readonlyPaths", setup_readonly_paths},
+    {"protect root", "/root/readonly", protect_root},
+    {"change root", "/root/path", setup_pivot},
+    {"set root propagation", "/linux/rootfsPropagation", set_root_propagation},
+    {"make environment", "/process/env", setup_environment},
+    {"set working directory", "/process/cwd", setup_working_directory},
+    {"report ready", "", report_ready},
+    {"own standard streams", "/process/user", own_stdio},
+    {"bound capabilities", "/process/capabilities", bound_capabilities},
+    {"become user", "/process/user", become_user},
+    {"enter working directory", "/process/cwd", setup_working_directory_as_user},
+    {"apply capabilities", "/process/capabilities", apply_capabilities},
+    {"forbid new privileges", "/process/noNewPrivileges", forbid_new_privileges},
+    {"execute program", "/process/args", setup_execute},
+};
+
+_Noreturn void setup_container(struct container *container)
+{
+    trace_child("container");
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        step("%s", steps[i].name);
+        if (steps[i].field[0])
+            trace_field(steps[i].field);
+        if (steps[i].run(container) < 0) {
+            error_step(steps[i].name);
+            if (steps[i].field[0])
+                error_field(steps[i].field);
+            break;
+        }
+    }
+    sync_send_error(container->channel);
+    trace_flush();
+    _exit(1);
+}

@@ -1,0 +1,28 @@
+/* The set-up of a container, done by its first process: a table of steps.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+struct container;
+
+/* Do all steps and execute the program. Never returns; a failure is sent to the parent. */
+_Noreturn void setup_container(struct container *container);
+
+/* Steps that have a file of their own. Each returns 0 or a negative errno (recorded with the
+ * config's field). All work on the container's root by descriptor, before the root is changed. */
+int setup_mounts(struct container *container);         /* mounts */
+int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
+int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
+int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
+int setup_attach_root(struct container *container);    /* root.path */
+int setup_pivot(struct container *container);
+
+/* Make the embedded root: a detached tmpfs that holds this binary and its links.
+ * Returns the mount's descriptor or a negative errno (recorded). */
+int setup_embedded_root(struct container *container);
+
+/* After the root was changed: limits of the program, then the program itself. */
+int setup_environment(struct container *container);
+int setup_working_directory(struct container *container);         /* process.cwd */
+int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
+int setup_execute(struct container *container);

@@ -1,0 +1,197 @@
+/* The program: its working directory, its environment, and its execution.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/setup.h"
+#include "core/linux/path.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+#include "core/oci/passwd.h"
+
+/* The kernel's own answer, not libc's: it does not start with a slash when the directory cannot be
+ * reached from the root, which means that it is none of the container's (CVE-2024-21626). */
+static int check_inside(const char *cwd)
+{
+    char path[PATH_MAX];
+    if (sys_getcwd(path, sizeof(path)) < 0)
+        return fail(errno, "cannot find out the working directory");
+    if (path[0] != '/')
+        return fail(EPERM, "working directory %s is outside of the root file system", cwd);
+    return 0;
+}
+
+/* First as root, who may enter what the user may not; if root may not (a network file system), the
+ * user tries. It is created when it is missing, as other runtimes do. */
+int setup_working_directory(struct container *container)
+{
+    const char *cwd = container->config->process.cwd;
+    if (chdir(cwd) < 0) {
+        if (errno == ENOENT) {
+            autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
+            if (made < 0)
+                return made;
+            return fchdir(made) < 0 ? fail(errno, "cannot enter %s", cwd) : check_inside(cwd);
+        }
+        if (errno != EACCES && errno != EPERM)
+            return fail(errno, "cannot enter the working directory %s", cwd);
+        container->enter_as_user = true;
+        return 0;
+    }
+    return check_inside(cwd);
+}
+
+int setup_working_directory_as_user(struct container *container)
+{
+    const char *cwd = container->config->process.cwd;
+    if (!container->enter_as_user)
+        return 0;
+    if (chdir(cwd) < 0)
+        return fail(errno, "cannot enter the working directory %s", cwd);
+    return check_inside(cwd);
+}
+
+static const char *find_variable(const char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *environment; environment++) {
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    }
+    return NULL;
+}
+
+/* What the container's own passwd says of its user; without a readable one: nothing. */
+static void find_user(const struct container *container, struct passwd_user *user)
+{
+    *user = (struct passwd_user){.found = false};
+    struct passwd_notes notes = {0};
+    autoclose int file = path_open_in_root(container->root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    if (file < 0 ||
+        passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes) < 0)
+        error_clear();
+}
+
+/* HOME, where the config does not say: what the container's own passwd has, or "/". */
+int setup_environment(struct container *container)
+{
+    const struct config_process *process = &container->config->process;
+    const char *home = find_variable(process->env, "HOME");
+    size_t count = 0;
+    while (process->env[count])
+        count++;
+    container->environment = calloc(count + 2, sizeof(*container->environment));
+    if (!container->environment)
+        return fail(ENOMEM, "cannot make the environment");
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(process->env[i], "HOME=", 5) != 0 || (home && *home))
+            container->environment[used++] = (char *)(uintptr_t)process->env[i];
+    }
+    if (home && *home)
+        return 0;
+    struct passwd_user user;
+    find_user(container, &user);
+    const char *directory = user.home[0] ? user.home : "/";
+    if (asprintf(&container->environment[used], "HOME=%s", directory) < 0)
+        return fail(ENOMEM, "cannot make the environment");
+    return 0;
+}
+
+/* Find the program as execvp(3) would, with the container's PATH and user. A candidate that cannot
+ * be executed is remembered: "permission denied" says more than "not found". Returns 0, or the
+ * errno, positive. */
+static int find_program(const char *name, const char *search, char *path, size_t size)
+{
+    if (strchr(name, '/')) {
+        snprintf(path, size, "%s", name);
+        return 0;
+    }
+    int found = ENOENT;
+    while (search && *name) {
+        size_t length = strcspn(search, ":");
+        /* An empty entry is the working directory. */
+        if (snprintf(path, size, "%.*s%s%s", (int)length, search, length ? "/" : "./", name) <
+            (int)size) {
+            struct stat status;
+            if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
+                if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+                    return 0;
+                found = EACCES;
+            }
+        }
+        search = search[length] ? search + length + 1 : NULL;
+    }
+    return found;
+}
+
+/* The program starts with the signals of a fresh login: nothing blocked, nothing ignored. */
+static void reset_signals(void)
+{
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &action, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Die with the parent. The kernel forgets this when ids change, so it comes after that; if the
+ * parent is gone already, its end of the channel is closed. */
+static int follow_parent(const struct container *container)
+{
+    char byte;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return fail(errno, "cannot follow the parent process");
+    if (recv(container->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        return fail(EPIPE, "the parent process is gone");
+    return 0;
+}
+
+static int fail_program(int number, const char *name)
+{
+    if (number == ENOENT && !strchr(name, '/'))
+        return fail_exec(number, "cannot find %s in $PATH of the container", name);
+    return fail_exec(number, "cannot execute %s", name);
+}
+
+int setup_execute(struct container *container)
+{
+    const struct config_process *process = &container->config->process;
+    char *const *argv = container->program;
+    char path[PATH_MAX];
+    int number = find_program(argv[0], find_variable(process->env, "PATH"), path, sizeof(path));
+    if (number)
+        return fail_program(number, argv[0]);
+    int result = follow_parent(container);
+    if (result < 0)
+        return result;
+    umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
+    /* Whatever was opened without close-on-exec, by us or by who started us. */
+    if (sys_close_range(3 + container->preserved_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return fail(errno, "cannot mark descriptors to be closed");
+    reset_signals();
+    trace_flush();
+    execve(path, argv, container->environment);
+    number = errno;
+    result = fail_exec(number, "cannot execute %s", path);
+    if (number == ENOENT)
+        error_hint("the interpreter of the script, or the loader of the program, is missing");
+    else if (number == ENOEXEC)
+        error_hint("neither a program for this machine nor a script with a #! line");
+    return result;
+}

@@ -1,0 +1,185 @@
+/* The config's mounts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/setup.h"
+#include "core/linux/mount.h"
+#include "core/linux/path.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+/* Files below /proc that may be covered, because lxcfs provides them; whatever else is mounted
+ * there could answer for the kernel, or swallow what is written to it (CVE-2019-16884). */
+static const char proc_files[][28] = {
+    "/proc/cpuinfo", "/proc/diskstats",
+    "/proc/meminfo", "/proc/stat",
+    "/proc/swaps",   "/proc/uptime",
+    "/proc/loadavg", "/proc/slabinfo",
+    "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+};
+
+static bool is_procfs(int fd)
+{
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+}
+
+static bool is_same_file(int one, int other)
+{
+    struct stat a;
+    struct stat b;
+    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* May this mount be attached on target? Not on /proc, unless it is a real one, and hardly below. */
+static int check_target(const struct container *container, int mount, int target,
+                        const char *destination)
+{
+    if (is_procfs(target)) {
+        for (size_t i = 0; i < sizeof(proc_files) / sizeof(proc_files[0]); i++) {
+            if (strncmp(destination, proc_files[i], sizeof(proc_files[i])) == 0)
+                return 0;
+        }
+        if (is_procfs(mount))
+            return 0;
+        return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
+    }
+    autoclose int proc = path_open_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
+    if (proc < 0) {
+        error_clear();
+        return 0;
+    }
+    if (!is_same_file(proc, target) || is_procfs(mount))
+        return 0;
+    return fail_config(NULL, "mounting anything but proc on /proc is refused");
+}
+
+/* /proc and /sys must be plain directories: through a link, what is masked and protected below them
+ * afterwards would be elsewhere (CVE-2019-19921). */
+static int refuse_link(const struct container *container, const char *destination)
+{
+    autoclose int fd = path_open_in_root(container->root, destination, O_PATH | O_NOFOLLOW);
+    struct stat status;
+    if (fd < 0) {
+        error_clear();
+        return 0;
+    }
+    if (fstat(fd, &status) == 0 && S_ISLNK(status.st_mode))
+        return fail_config(NULL, "%s is a symbolic link in the root file system", destination);
+    return 0;
+}
+
+static int hint_for_type(const char *type, int result)
+{
+    if (result != -EPERM && result != -EBUSY)
+        return result;
+    if (strcmp(type, "proc") == 0)
+        error_hint("needs a new pid namespace; inside a container, use: shimbox spec --nested");
+    else if (strcmp(type, "sysfs") == 0)
+        error_hint("needs a new network namespace; else bind /sys: shimbox spec --nested");
+    else if (strcmp(type, "mqueue") == 0)
+        error_hint("needs a new ipc namespace");
+    return result;
+}
+
+/* The cgroup file system: version 2. Where the cgroup namespace is not our own it cannot be
+ * mounted; then the host's is bound, and all of it made read-only (CVE-2023-25809). */
+static int create_cgroup(const struct mount_options *options)
+{
+    int mount = mount_create("cgroup2", "cgroup", options);
+    if (mount != -EPERM && mount != -EBUSY)
+        return mount;
+    error_clear();
+    mount = mount_clone(AT_FDCWD, "/sys/fs/cgroup", true);
+    if (mount < 0)
+        return mount;
+    int result = mount_change(mount, options);
+    if (result == 0)
+        result = mount_set_readonly(mount, true);
+    if (result < 0)
+        close_fd(&mount);
+    return result < 0 ? result : mount;
+}
+
+/* A detached mount of the i-th entry, with its flags. */
+static int open_mount(struct container *container, size_t i)
+{
+    const struct config_mount *mount = &container->config->mounts[i];
+    const struct mount_options *options = &container->options[i];
+    autoclose int fd = -1;
+    int result = 0;
+    if (options->bind) {
+        fd = take_fd(&container->sources[i]);
+        if (fd < 0)
+            fd = mount_clone(AT_FDCWD, mount->source, options->bind_recursive);
+        if (fd < 0)
+            return fd;
+        result = mount_change(fd, options);
+    } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
+        fd = create_cgroup(options);
+    } else {
+        fd = mount_create(mount->type, mount->source, options);
+        if (fd < 0)
+            return hint_for_type(mount->type, fd);
+        if (options->propagation)
+            result =
+                mount_set_propagation(fd, options->propagation, options->propagation_recursive);
+    }
+    if (fd < 0)
+        return fd;
+    return result < 0 ? result : take_fd(&fd);
+}
+
+static int mount_one(struct container *container, size_t i)
+{
+    const struct config_mount *mount = &container->config->mounts[i];
+    const char *type = container->options[i].bind ? mount->source : mount->type;
+    step("mount %s on %s", type, mount->destination);
+    autoclose int fd = open_mount(container, i);
+    struct stat status;
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &status) < 0)
+        return fail(errno, "cannot examine %s", type);
+    bool kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+    int result = kernel ? refuse_link(container, mount->destination) : 0;
+    if (result < 0)
+        return result;
+    autoclose int target = path_make_in_root(container->root, mount->destination,
+                                             S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+    if (target < 0)
+        return target;
+    result = check_target(container, fd, target, mount->destination);
+    return result < 0 ? result : mount_attach(fd, target, mount->destination);
+}
+
+int setup_mounts(struct container *container)
+{
+    for (size_t i = 0; i < container->config->mount_count; i++) {
+        char field[32];
+        int result = mount_one(container, i);
+        if (result < 0 || trace_enabled)
+            snprintf(field, sizeof(field), "/mounts/%zu", i);
+        if (trace_enabled)
+            trace_field(field);
+        if (result < 0) {
+            error_context("cannot mount %s", container->config->mounts[i].destination);
+            error_field(field);
+            return result;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* The container's root directory: attached, then made the root.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/setup.h"
+#include "core/linux/mount.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+static bool joins_mount_namespace(const struct container *container)
+{
+    return container->config->namespaces[NAMESPACE_MOUNT].path != NULL;
+}
+
+/* A detached mount of the root directory, unless the parent has made it. */
+static int open_root(struct container *container)
+{
+    if (container->root >= 0)
+        return 0;
+    if (container->embedded_root)
+        container->root = setup_embedded_root(container);
+    else
+        container->root = mount_clone(
+            AT_FDCWD, container->rootfs ? container->rootfs : container->config->root_path, true);
+    return container->root < 0 ? container->root : 0;
+}
+
+/* The root is attached on top of "/", the one directory that exists everywhere. Paths that start at
+ * this process's root do not notice: its root is below the new mount, not on it. */
+int setup_attach_root(struct container *container)
+{
+    if (joins_mount_namespace(container)) {
+        container->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return container->root < 0 ? fail(errno, "cannot open the root directory") : 0;
+    }
+    int result = open_root(container);
+    if (result < 0)
+        return result;
+    autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return fail(errno, "cannot open the root directory");
+    return mount_attach(container->root, target, "/");
+}
+
+/* pivot_root with both directories the same puts the old root on top of the new one, from where it
+ * is taken away: no directory is needed to hold it. */
+int setup_pivot(struct container *container)
+{
+    if (joins_mount_namespace(container))
+        return 0;
+    if (fchdir(container->root) < 0)
+        return fail(errno, "cannot enter the root file system");
+    if (container->no_pivot) {
+        /* The new root covers the old one, so whoever gets out of the chroot lands in it again. */
+        if (chroot(".") < 0)
+            return fail(errno, "cannot change the root directory");
+        return 0;
+    }
+    if (sys_pivot_root(".", ".") < 0) {
+        int result = fail(errno, "cannot make the root file system the root");
+        error_hint("where the host runs from an initramfs, use --no-pivot");
+        return result;
+    }
+    step("detach the host's root");
+    if (sys_umount2(".", MNT_DETACH) < 0)
+        return fail(errno, "cannot detach the host's root");
+    if (chdir("/") < 0)
+        return fail(errno, "cannot enter the root file system");
+    return 0;
+}

@@ -1,0 +1,173 @@
+/* The parent's side of a running container.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * One loop over two descriptors: the channel to the child until its program runs, and the signals.
+ * After the child was created nothing here may give up early: every way out ends the child first.
+ */
+#include "core/container/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/sync.h"
+#include "core/linux/process.h"
+#include "core/linux/rlimit.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+struct supervision {
+    const struct container *container;
+    struct process *child;
+    int channel; /* -1 once the program runs */
+    int signals; /* signalfd */
+    bool ended;
+    int status; /* wait status, once ended */
+};
+
+/* Raising a hard limit takes privilege in the initial user namespace, which the child may not have:
+ * so its limits are set from here. */
+static int set_rlimits(const struct supervision *supervision)
+{
+    const struct config_process *process = &supervision->container->config->process;
+    for (size_t i = 0; i < process->rlimit_count; i++) {
+        const struct config_rlimit *rlimit = &process->rlimits[i];
+        step("limit %s", rlimit_name(rlimit->resource));
+        trace_field("/process/rlimits");
+        if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
+            int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
+            error_field("/process/rlimits");
+            if (errno == EPERM)
+                error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int write_pid_file(const struct supervision *supervision)
+{
+    if (!supervision->container->pid_file)
+        return 0;
+    char text[16];
+    int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
+    return replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
+}
+
+/* The child said something. Returns 0, or a negative errno (recorded) to end everything. */
+static int handle_message(struct supervision *supervision)
+{
+    int type = sync_receive(supervision->channel, NULL);
+    int result;
+    switch (type) {
+    case SYNC_READY:
+        result = set_rlimits(supervision);
+        if (result == 0)
+            result = write_pid_file(supervision);
+        return result < 0 ? result : sync_send(supervision->channel, SYNC_RUN);
+    case SYNC_EOF:
+        step("wait for the program");
+        close_fd(&supervision->channel);
+        return 0;
+    case SYNC_ERROR:
+        return error_get()->number ? -error_get()->number : -EINVAL;
+    default:
+        return type < 0 ? type : fail(EPROTO, "message out of order from the container");
+    }
+}
+
+/* Reap everything that has ended: the container's process, and orphans that came to us. Signals of
+ * the same number are merged, so one SIGCHLD can stand for many children. */
+static void reap(struct supervision *supervision)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid != supervision->child->pid)
+            continue;
+        supervision->ended = true;
+        supervision->status = status;
+        supervision->child->pid = 0;
+        close_fd(&supervision->child->pidfd);
+    }
+}
+
+/* A signal came. Until the program runs there is nobody to pass it on to, and one that asks us to
+ * end ends the set-up. */
+static int handle_signal(struct supervision *supervision)
+{
+    struct signalfd_siginfo signal;
+    if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
+        return 0;
+    int number = (int)signal.ssi_signo;
+    if (number == SIGCHLD) {
+        reap(supervision);
+        return 0;
+    }
+    if (supervision->channel < 0) {
+        sys_pidfd_send_signal(supervision->child->pidfd, number);
+        return 0;
+    }
+    if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
+        return fail(EINTR, "ended by signal %d during the container's set-up", number);
+    return 0;
+}
+
+static int serve(struct supervision *supervision)
+{
+    while (!supervision->ended) {
+        struct pollfd events[2] = {
+            {.fd = supervision->channel, .events = POLLIN},
+            {.fd = supervision->signals, .events = POLLIN},
+        };
+        if (poll(events, 2, -1) < 0 && errno != EINTR)
+            return fail(errno, "cannot wait for the container");
+        /* The channel first: what the child had to say comes before its end. */
+        int result = 0;
+        if (events[0].revents)
+            result = handle_message(supervision);
+        else if (events[1].revents)
+            result = handle_signal(supervision);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Without a pid namespace of its own, a container's other processes outlive its first one, and are
+ * our children now. */
+static void end_orphans(const struct supervision *supervision)
+{
+    const struct config_namespace *pid = &supervision->container->config->namespaces[NAMESPACE_PID];
+    if (!pid->wanted || pid->path)
+        process_end_children(supervision->container->proc);
+}
+
+int supervise_container(const struct container *container, struct process *child, int *channel)
+{
+    sigset_t signals;
+    sigfillset(&signals);
+    autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signal_fd < 0)
+        return fail(errno, "cannot receive signals by descriptor");
+    struct supervision supervision = {
+        .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
+    int result = serve(&supervision);
+    close_fd(&supervision.channel);
+    if (result < 0)
+        process_end(child);
+    end_orphans(&supervision);
+    if (result < 0 && container->pid_file)
+        unlink(container->pid_file);
+    return result < 0 ? result : process_exit_code(supervision.status);
+}

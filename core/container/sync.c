@@ -1,0 +1,124 @@
+/* What the parent and the child of a container's set-up tell each other.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/sync.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "core/base/own.h"
+
+struct message {
+    uint32_t type;
+    struct error error; /* sent with SYNC_ERROR only */
+};
+
+#define BARE_LENGTH offsetof(struct message, error)
+
+int sync_open(int channel[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
+        return fail(errno, "cannot make a channel to the container");
+    return 0;
+}
+
+static int send_message(int channel, const struct message *message, size_t length, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)message, .iov_len = length};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        packet.msg_control = control.bytes;
+        packet.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(int));
+    }
+    while (sendmsg(channel, &packet, MSG_NOSIGNAL) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+int sync_send_fd(int channel, enum sync_type type, int fd)
+{
+    const struct message message = {.type = type};
+    int result = send_message(channel, &message, BARE_LENGTH, fd);
+    return result < 0 ? fail(-result, "cannot tell the other side of the container's set-up") : 0;
+}
+
+int sync_send(int channel, enum sync_type type)
+{
+    return sync_send_fd(channel, type, -1);
+}
+
+void sync_send_error(int channel)
+{
+    struct message message = {.type = SYNC_ERROR, .error = *error_get()};
+    send_message(channel, &message, sizeof(message), -1);
+}
+
+/* The descriptor that came with a packet, or -1. */
+static int received_fd(struct msghdr *packet)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(packet);
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(int)))
+        return -1;
+    int fd;
+    memcpy(&fd, CMSG_DATA(header), sizeof(int));
+    return fd;
+}
+
+int sync_receive(int channel, int *fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct message message = {0};
+    struct iovec part = {.iov_base = &message, .iov_len = sizeof(message)};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    ssize_t length;
+    while ((length = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC)) < 0) {
+        if (errno == ECONNRESET)
+            return SYNC_EOF;
+        if (errno != EINTR)
+            return fail(errno, "cannot hear from the other side of the container's set-up");
+    }
+    autoclose int received = received_fd(&packet);
+    if (length == 0)
+        return SYNC_EOF;
+    bool whole = message.type == SYNC_ERROR ? length == (ssize_t)sizeof(message)
+                                            : length == (ssize_t)BARE_LENGTH;
+    if (!whole || (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || message.type > SYNC_CHILD)
+        return fail(EPROTO, "unexpected message during the container's set-up");
+    if (message.type == SYNC_ERROR)
+        error_adopt(&message.error);
+    if (fd)
+        *fd = take_fd(&received);
+    return (int)message.type;
+}
+
+int sync_expect(int channel, enum sync_type type)
+{
+    int received = sync_receive(channel, NULL);
+    if (received < 0)
+        return received;
+    if (received == (int)type)
+        return 0;
+    if (received == SYNC_EOF)
+        return fail(EPIPE, "the other side of the container's set-up is gone");
+    return fail(EPROTO, "message out of order during the container's set-up");
+}

@@ -1,0 +1,45 @@
+/* What the parent and the child of a container's set-up tell each other.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     parent                                child
+ *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace)
+ *                                 <--READY---  everything is set up, but for user and program
+ *       (resource limits, pid file) ---RUN-->
+ *                                 <--ERROR---  instead of any of its messages
+ *                                 <----EOF---  the program has been executed
+ *
+ * The channel is a SOCK_SEQPACKET pair, close-on-exec, one message a packet. EOF without a reason
+ * means that the other side is gone.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+enum sync_type {
+    SYNC_EOF = 0,
+    SYNC_MAPPED,
+    SYNC_READY,
+    SYNC_RUN,
+    SYNC_ERROR,
+    SYNC_CHILD, /* with the pidfd of a process that was made on behalf of the parent */
+};
+
+/* Make the channel. Returns 0 or a negative errno (recorded). */
+int sync_open(int channel[2]);
+
+/* Returns 0 or a negative errno (recorded); -EPIPE when the other side is gone. Never SIGPIPE. */
+int sync_send(int channel, enum sync_type type);
+int sync_send_fd(int channel, enum sync_type type, int fd);
+
+/* Send this process's error record. Nothing can be done if that fails. */
+void sync_send_error(int channel);
+
+/* Wait for the next message. fd, if not NULL, receives a descriptor that came with it, or -1.
+ * With SYNC_ERROR the sender's record has become this process's. Anything malformed is -EPROTO.
+ * Returns the type, SYNC_EOF, or a negative errno (recorded). */
+int sync_receive(int channel, int *fd);
+
+/* Wait for exactly this message. Returns 0 or a negative errno (recorded). */
+int sync_expect(int channel, enum sync_type type);

@@ -1,0 +1,15 @@
+/* Running a chain of links (core/base/chain.h).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+struct call;
+
+/* The run function of every link: check the whole chain that starts with this call, apply it,
+ * execute what stands at its end. Returns an exit code if this process does not become another
+ * program: failures are reported, EXIT_NOT_FOUND and EXIT_CANNOT_EXEC for the program at the end.
+ */
+int chain_run(const struct call *first);
+
+/* For the tables of links. */
+#define LINK_APPLET .flags = APPLET_LINK, .run = chain_run

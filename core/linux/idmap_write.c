@@ -1,0 +1,162 @@
+/* Giving a user namespace its ID mappings.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/linux/capability.h"
+#include "core/linux/idmap.h"
+
+/* One side of the two maps: what differs between users and groups. */
+struct side {
+    const char *what;   /* "uid map" */
+    const char *file;   /* in /proc/PID */
+    const char *helper; /* set-uid program that may write what we may not */
+    const struct idmap *map;
+    uint32_t own; /* the caller's effective id */
+};
+
+static int fail_write(int number, const char *what)
+{
+    int result = fail(number, "cannot write the %s", what);
+    if (number == EPERM)
+        error_hint("the kernel lets this user map only its own id, or ids it has privilege over");
+    else if (number == EINVAL)
+        error_hint("a host id is not mapped in the present user namespace");
+    return result;
+}
+
+static int write_map(int process, const struct side *side)
+{
+    autotext struct text lines = {0};
+    for (size_t i = 0; i < side->map->count; i++) {
+        const struct id_range *range = &side->map->ranges[i];
+        text_append_format(&lines, "%u %u %u\n", range->container, range->host, range->size);
+    }
+    if (lines.failed)
+        return fail(ENOMEM, "cannot write the %s", side->what);
+    int result = write_value(process, side->file, lines.data);
+    if (result < 0) {
+        error_clear();
+        return fail_write(-result, side->what);
+    }
+    return 0;
+}
+
+/* newuidmap PID CONTAINER HOST SIZE ...; it checks /etc/subuid, and has the privilege. */
+static int run_helper(pid_t pid, const struct side *side)
+{
+    size_t count = 2 + side->map->count * 3;
+    autofree char **argv = calloc(count + 1, sizeof(*argv));
+    autofree char *numbers = calloc(count, 11);
+    if (!argv || !numbers)
+        return fail(ENOMEM, "cannot run %s", side->helper);
+    for (size_t i = 0; i < count; i++)
+        argv[i] = numbers + i * 11;
+    argv[0] = (char *)(uintptr_t)side->helper;
+    snprintf(argv[1], 11, "%d", (int)pid);
+    for (size_t i = 0; i < side->map->count; i++) {
+        const struct id_range *range = &side->map->ranges[i];
+        snprintf(argv[2 + i * 3], 11, "%u", range->container);
+        snprintf(argv[3 + i * 3], 11, "%u", range->host);
+        snprintf(argv[4 + i * 3], 11, "%u", range->size);
+    }
+    step("run %s", side->helper);
+    pid_t helper;
+    int number = posix_spawnp(&helper, side->helper, NULL, NULL, argv, environ);
+    if (number != 0) {
+        int result = fail(number, "cannot run %s", side->helper);
+        if (number == ENOENT)
+            error_hint("install the package uidmap or shadow-utils, or map one id only");
+        return result;
+    }
+    int status;
+    while (waitpid(helper, &status, 0) < 0) {
+        if (errno != EINTR)
+            return fail(errno, "cannot wait for %s", side->helper);
+    }
+    if (status == 0)
+        return 0;
+    int result = fail(EPERM, "%s failed to write the %s", side->helper, side->what);
+    error_hint("its own message is above; see /etc/subuid and /etc/subgid");
+    return result;
+}
+
+/* Does the file say what was asked for? The kernel keeps the order of up to five ranges, and sorts
+ * more by the first container id: so every range is looked up. */
+static int verify_map(int process, const struct side *side)
+{
+    autotext struct text lines = {0};
+    int result = read_file(process, side->file, 65536, &lines);
+    if (result < 0)
+        return result;
+    size_t found = 0;
+    char *rest = NULL;
+    for (char *line = lines.data ? strtok_r(lines.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char *end;
+        unsigned long container = strtoul(line, &end, 10);
+        unsigned long host = strtoul(end, &end, 10);
+        unsigned long size = strtoul(end, &end, 10);
+        for (size_t i = 0; i < side->map->count; i++) {
+            const struct id_range *range = &side->map->ranges[i];
+            if (range->container == container && range->host == host && range->size == size)
+                found++;
+        }
+    }
+    if (found != side->map->count)
+        return fail(EIO, "the kernel's %s differs from what was written", side->what);
+    return 0;
+}
+
+/* What the kernel lets everybody do: map the own id, alone. */
+static bool is_own_id(const struct side *side)
+{
+    return side->map->count == 1 && side->map->ranges[0].size == 1 &&
+           side->map->ranges[0].host == side->own;
+}
+
+static int write_side(int process, pid_t pid, const struct side *side, bool privileged)
+{
+    int result;
+    if (privileged || is_own_id(side))
+        result = write_map(process, side);
+    else
+        result = run_helper(pid, side);
+    return result < 0 ? result : verify_map(process, side);
+}
+
+int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%d", (int)pid);
+    autoclose int process = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0)
+        return fail(errno, "cannot open /proc/%s", name);
+    const struct side uid = {"uid map", "uid_map", "newuidmap", &maps->uid, geteuid()};
+    const struct side gid = {"gid map", "gid_map", "newgidmap", &maps->gid, getegid()};
+    bool privileged = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
+    step("write the ID mappings of process %d", (int)pid);
+    int result = write_side(process, pid, &uid, privileged);
+    if (result < 0)
+        return result;
+    /* Without privilege the own gid may be mapped only once setgroups is given up, for good: a
+     * group can also take rights away, and dropping it would give them back (CVE-2014-8989). */
+    if (!privileged && is_own_id(&gid)) {
+        result = write_value(process, "setgroups", "deny");
+        if (result < 0)
+            return result;
+    }
+    return write_side(process, pid, &gid, privileged);
+}

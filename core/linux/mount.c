@@ -1,0 +1,139 @@
+/* Mounts as descriptors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/mount.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/linux/sys.h"
+
+/* The file system's own explanation, if it left one: "e tmpfs: Bad value for 'size'". */
+static void hint_from_context(int context)
+{
+    char message[200];
+    ssize_t length = read(context, message, sizeof(message) - 1);
+    if (length <= 2)
+        return;
+    message[length] = '\0';
+    message[strcspn(message, "\n")] = '\0';
+    error_hint("%s", message + 2);
+}
+
+/* Tell the file system one option: "size=1m" or "sync". */
+static int configure(int context, const char *option)
+{
+    const char *equals = strchr(option, '=');
+    if (!equals) {
+        return sys_fsconfig(context, FSCONFIG_SET_FLAG, option, NULL, 0);
+    }
+    char key[64];
+    size_t length = (size_t)(equals - option);
+    if (length >= sizeof(key)) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(key, option, length);
+    key[length] = '\0';
+    return sys_fsconfig(context, FSCONFIG_SET_STRING, key, equals + 1, 0);
+}
+
+static int configure_all(int context, const char *type, const char *source,
+                         const struct text_list *options)
+{
+    if (sys_fsconfig(context, FSCONFIG_SET_STRING, "source", source ? source : type, 0) < 0)
+        return fail(errno, "cannot set the source of a new %s", type);
+    for (size_t i = 0; i < options->count; i++) {
+        if (configure(context, options->items[i]) < 0) {
+            int result = fail(errno, "cannot set option %s of a new %s", options->items[i], type);
+            hint_from_context(context);
+            return result;
+        }
+    }
+    if (sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+        int result = fail(errno, "cannot create a %s", type);
+        hint_from_context(context);
+        return result;
+    }
+    return 0;
+}
+
+int mount_create(const char *type, const char *source, const struct mount_options *options)
+{
+    autoclose int context = sys_fsopen(type, FSOPEN_CLOEXEC);
+    if (context < 0) {
+        int number = errno;
+        int result = fail(number, "cannot open file system type %s", type);
+        if (number == ENODEV)
+            error_hint("this kernel has no %s", type);
+        return result;
+    }
+    int result = configure_all(context, type, source, &options->filesystem);
+    if (result < 0)
+        return result;
+    int mount =
+        sys_fsmount(context, FSMOUNT_CLOEXEC, (unsigned)(options->set | options->recursive_set));
+    if (mount < 0) {
+        result = fail(errno, "cannot mount a new %s", type);
+        hint_from_context(context);
+        return result;
+    }
+    return mount;
+}
+
+int mount_clone(int directory, const char *path, bool recursive)
+{
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+    int mount = sys_open_tree(directory, path, recursive ? flags | AT_RECURSIVE : flags);
+    if (mount < 0)
+        return fail(errno, "cannot open %s for mounting", *path ? path : "a directory");
+    return mount;
+}
+
+static int set_attributes(int mount, bool recursive, uint64_t set, uint64_t clear,
+                          uint64_t propagation)
+{
+    struct mount_attr attributes = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+    if (sys_mount_setattr(mount, "", recursive ? AT_EMPTY_PATH | AT_RECURSIVE : AT_EMPTY_PATH,
+                          &attributes) == 0)
+        return 0;
+    int number = errno;
+    int result = fail(number, "cannot change the attributes of a mount");
+    if (number == ENOSYS)
+        error_hint("needs Linux 5.12");
+    return result;
+}
+
+int mount_change(int mount, const struct mount_options *options)
+{
+    uint64_t alone = options->propagation_recursive ? 0 : options->propagation;
+    uint64_t below = options->propagation_recursive ? options->propagation : 0;
+    int result = 0;
+    if (options->set || options->clear || alone)
+        result = set_attributes(mount, false, options->set, options->clear, alone);
+    if (result == 0 && (options->recursive_set || options->recursive_clear || below))
+        result =
+            set_attributes(mount, true, options->recursive_set, options->recursive_clear, below);
+    return result;
+}
+
+int mount_attach(int mount, int target, const char *what)
+{
+    if (sys_move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+        0)
+        return fail(errno, "cannot attach a mount on %s", what);
+    return 0;
+}
+
+int mount_set_readonly(int mount, bool recursive)
+{
+    return set_attributes(mount, recursive, MOUNT_ATTR_RDONLY, 0, 0);
+}
+
+int mount_set_propagation(int mount, uint64_t propagation, bool recursive)
+{
+    return set_attributes(mount, recursive, 0, 0, propagation);
+}

@@ -1,0 +1,40 @@
+/* Mounts as descriptors: made detached, given their attributes, attached last. fsopen(2),
+ * open_tree(2), mount_setattr(2), move_mount(2) as the kernel's include/uapi/linux/mount.h has
+ * them. SPDX-License-Identifier: Apache-2.0
+ *
+ * A mount that is attached only when it is complete has no moment without its flags, and a failure
+ * before leaves nothing behind: a detached mount goes away with its descriptor. Targets are
+ * descriptors too (path.h), so no path of a container is ever looked up twice.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/linux/mount_options.h"
+
+/* Make a new file system instance and a detached mount of it.
+ * type: "tmpfs"; source: shown in mountinfo, NULL for the type's name. options: attributes of the
+ * mount (its set and recursive_set) and options of the file system.
+ * Returns the mount's descriptor or a negative errno (recorded; the kernel's own words as hint). */
+int mount_create(const char *type, const char *source, const struct mount_options *options);
+
+/* Clone the mount at path (relative to directory; "" for directory itself) as a detached one, with
+ * all mounts below it if recursive. Returns its descriptor or a negative errno (recorded). */
+int mount_clone(int directory, const char *path, bool recursive);
+
+/* Change attributes and propagation of the mount by its options. The mount may be detached.
+ * Needs Linux 5.12, as does every container with flags on a bind mount.
+ * Returns 0 or a negative errno (recorded). */
+int mount_change(int mount, const struct mount_options *options);
+
+/* Attach a detached mount on target, an O_PATH descriptor. what: for messages.
+ * Returns 0 or a negative errno (recorded). */
+int mount_attach(int mount, int target, const char *what);
+
+/* Set one mount (recursive: and all below) read-only. Returns 0 or a negative errno (recorded). */
+int mount_set_readonly(int mount, bool recursive);
+
+/* Set the propagation (MS_SLAVE ...) of a mount, recursively. Returns 0 or negative errno
+ * (recorded). */
+int mount_set_propagation(int mount, uint64_t propagation, bool recursive);

@@ -1,0 +1,32 @@
+/* Mount options by name, as mount(8), runtime-spec and the file systems have them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/text.h"
+
+struct mount_options {
+    uint64_t set;           /* MOUNT_ATTR_* to set on the mount itself */
+    uint64_t clear;         /* MOUNT_ATTR_* to clear on it */
+    uint64_t recursive_set; /* the same for it and all mounts below: rro, rnosuid ... */
+    uint64_t recursive_clear;
+    uint64_t propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE; 0: as it comes */
+    bool propagation_recursive;
+    bool bind;                   /* bind or rbind */
+    bool bind_recursive;         /* rbind */
+    struct text_list filesystem; /* what the file system itself is to be told: "size=1m", "sync" */
+};
+
+/* Parse a list of options (NULL-terminated). Options that are not known here belong to the file
+ * system. Those that exist but are not supported are refused by name.
+ * field: JSON pointer for messages, may be NULL. Strings are not copied.
+ * Returns 0 or a negative errno (recorded); free the result in any case. */
+int mount_options_parse(struct mount_options *options, const char *const *words, const char *field);
+
+void mount_options_free(struct mount_options *options);
+
+/* The MS_ flag of a propagation by name ("rslave"), recursive told apart; 0 if it is none. */
+uint64_t mount_propagation(const char *word, bool *recursive);

@@ -1,0 +1,36 @@
+/* Namespaces by name: their flags, and joining those that exist. namespaces(7), setns(2).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum namespace_type {
+    NAMESPACE_USER,
+    NAMESPACE_MOUNT,
+    NAMESPACE_PID,
+    NAMESPACE_NETWORK,
+    NAMESPACE_IPC,
+    NAMESPACE_UTS,
+    NAMESPACE_CGROUP,
+    NAMESPACE_TIME,
+    NAMESPACE_TYPES,
+};
+
+/* runtime-spec's name: "network". */
+const char *namespace_name(enum namespace_type type);
+
+/* The type of that name, or -1. */
+int namespace_by_name(const char *name);
+
+/* CLONE_NEWNET ... */
+uint64_t namespace_flag(enum namespace_type type);
+
+/* Open the namespace file at path and make sure that it is of this type.
+ * Returns a descriptor or a negative errno (recorded). */
+int namespace_open(const char *path, enum namespace_type type);
+
+/* Join all that are open (fds[type] >= 0). Namespaces which the present privileges do not reach are
+ * joined after the user namespace, whose privileges may. Joining a pid or time namespace concerns
+ * children only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */
+int namespace_join_all(const int fds[NAMESPACE_TYPES]);

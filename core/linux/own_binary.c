@@ -1,0 +1,137 @@
+/* The protection of our own executable.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/own_binary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/linux/capability.h"
+#include "core/linux/sys.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+#ifndef ST_RDONLY
+#define ST_RDONLY 1
+#endif
+
+/* Was this process started by execute() below? The kernel notes "/dev/fd/N" as the name of a
+ * program that was executed by descriptor; what lies behind it has to be one of our two kinds of
+ * file. */
+static bool is_protected(int exe)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    if (!name || strncmp(name, "/dev/fd/", 8) != 0)
+        return false;
+    int seals = fcntl(exe, F_GET_SEALS);
+    if (seals >= 0)
+        return (seals & SEALS) == SEALS;
+    struct statfs status;
+    return fstatfs(exe, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC &&
+           (status.f_flags & ST_RDONLY);
+}
+
+/* Without CAP_SYS_ADMIN here, a container's ids are the caller's own and its subordinate ones. The
+ * file is out of their reach if it is root's and only root may write to it. */
+static bool is_out_of_reach(int exe)
+{
+    struct stat status;
+    return geteuid() != 0 && fstat(exe, &status) == 0 && status.st_uid == 0 &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* A read-only overlay whose only use is that its files cannot be written to. Without an upper one
+ * it takes two lower directories that do not overlap: beside the binary's own, /sys or /dev, which
+ * is never looked into. procfs would be refused. Returns a descriptor of the binary in it, or -1.
+ */
+static int open_in_overlay(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (length <= 0)
+        return -1;
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return -1;
+    *slash = '\0';
+    /* ':' separates and '\\' escapes in lowerdir; such a path takes the other way. */
+    if (strpbrk(path, ":\\,"))
+        return -1;
+    char lower[PATH_MAX + 16];
+    if (snprintf(lower, sizeof(lower), "%s:%s", path,
+                 access("/sys", F_OK) == 0 ? "/sys" : "/dev") >= (int)sizeof(lower))
+        return -1;
+    autoclose int context = sys_fsopen("overlay", FSOPEN_CLOEXEC);
+    if (context < 0 || sys_fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", lower, 0) < 0 ||
+        sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -1;
+    autoclose int mount = sys_fsmount(context, FSMOUNT_CLOEXEC,
+                                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
+    if (mount < 0)
+        return -1;
+    return openat(mount, slash + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* A copy in memory that nobody, not even its owner, can change any more. */
+static int open_in_memory(int exe)
+{
+    autoclose int memory = memfd_create("shimbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct stat status;
+    if (memory < 0 || fstat(exe, &status) < 0)
+        return fail(errno, "cannot copy the own binary to memory");
+    off_t offset = 0;
+    while (offset < status.st_size) {
+        ssize_t count = sendfile(memory, exe, &offset, (size_t)(status.st_size - offset));
+        if (count <= 0)
+            return fail(count < 0 ? errno : EIO, "cannot copy the own binary to memory");
+    }
+    if (fchmod(memory, 0555) < 0 || fcntl(memory, F_ADD_SEALS, SEALS) < 0)
+        return fail(errno, "cannot seal the copy of the own binary");
+    return take_fd(&memory);
+}
+
+int own_binary_protect(char **argv)
+{
+    autoclose int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (exe < 0) {
+        int result = fail(errno, "cannot open the own binary, /proc/self/exe");
+        error_hint("/proc must be mounted, and the binary readable");
+        return result;
+    }
+    if (is_protected(exe)) {
+        /* The kernel took the descriptor's number for the name; ps should show ours. */
+        prctl(PR_SET_NAME, "shimbox", 0, 0, 0);
+        return 0;
+    }
+    if (is_out_of_reach(exe))
+        return 0;
+    step("protect the own binary");
+    autoclose int copy = -1;
+    if (capability_have(CAP_SYS_ADMIN))
+        copy = open_in_overlay();
+    if (copy < 0)
+        copy = open_in_memory(exe);
+    if (copy < 0)
+        return copy;
+    trace_flush();
+    sys_execveat(copy, "", argv, environ, AT_EMPTY_PATH);
+    return fail(errno, "cannot execute the protected copy of the own binary");
+}

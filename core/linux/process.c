@@ -1,0 +1,116 @@
+/* Processes.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/linux/sys.h"
+
+pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
+{
+    int pidfd = -1;
+    struct clone_args arguments = {
+        .flags = flags | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        /* A sibling inherits the exit signal of its maker; giving one is EINVAL. */
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+    };
+    if (cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)cgroup;
+    }
+    pid_t pid = sys_clone3(&arguments);
+    /* Docker's seccomp profile answers ENOSYS, so that callers fall back to what it can filter. */
+    if (pid < 0 && errno == ENOSYS && cgroup < 0)
+        pid = sys_clone((unsigned long)(arguments.flags | arguments.exit_signal), &pidfd);
+    if (pid < 0) {
+        int number = errno;
+        int result = fail(number, "cannot create a process in new namespaces");
+        if (number == EPERM)
+            error_hint("needs root, or user namespaces that this user may create");
+        else if (number == ENOSPC)
+            error_hint("limit of namespaces reached, see /proc/sys/user/max_*_namespaces");
+        return result;
+    }
+    if (pid > 0)
+        *child = (struct process){.pid = pid, .pidfd = pidfd};
+    return pid;
+}
+
+int process_wait(struct process *process)
+{
+    int status;
+    pid_t pid;
+    do {
+        pid = waitpid(process->pid, &status, 0);
+    } while (pid < 0 && errno == EINTR);
+    if (pid < 0)
+        return fail(errno, "cannot wait for process %d", (int)process->pid);
+    process->pid = 0;
+    close_fd(&process->pidfd);
+    return status;
+}
+
+void process_end(struct process *process)
+{
+    int saved = errno;
+    if (process->pid > 0) {
+        sys_pidfd_send_signal(process->pidfd, SIGKILL);
+        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        process->pid = 0;
+    }
+    close_fd(&process->pidfd);
+    errno = saved;
+}
+
+void process_end_children(int proc)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "%d/task/%d/children", (int)getpid(), (int)getpid());
+    for (;;) {
+        autotext struct text children = {0};
+        if (read_file(proc, path, 1 << 20, &children) < 0) {
+            error_clear();
+            return;
+        }
+        char *rest = children.data;
+        for (long pid; rest && (pid = strtol(rest, &rest, 10)) > 0;)
+            kill((pid_t)pid, SIGKILL);
+        if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD)
+            return;
+    }
+}
+
+pid_t process_of_pidfd(int pidfd)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    autotext struct text info = {0};
+    int result = read_file(AT_FDCWD, path, 4096, &info);
+    if (result < 0)
+        return result;
+    /* "Pid:\t-1" once the process has been reaped, 0 where it is not visible from here. */
+    const char *line = strstr(info.data, "\nPid:\t");
+    pid_t pid = line ? (pid_t)strtol(line + strlen("\nPid:\t"), NULL, 10) : 0;
+    if (pid <= 0)
+        return fail(ESRCH, "a new process is gone already");
+    return pid;
+}
+
+int process_exit_code(int wait_status)
+{
+    if (WIFSIGNALED(wait_status))
+        return EXIT_SIGNAL + WTERMSIG(wait_status);
+    return WEXITSTATUS(wait_status);
+}

@@ -1,0 +1,39 @@
+/* Processes: made with clone3(2), known by pidfd, waited for, told signals.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A child process, owned: process_end() (autoprocess) kills and reaps it on early return. */
+struct process {
+    pid_t pid; /* 0: none */
+    int pidfd; /* -1: none */
+};
+#define NO_PROCESS ((struct process){.pid = 0, .pidfd = -1})
+
+/* Make a child like fork(2), in the new namespaces of flags (CLONE_NEW*). CLONE_PARENT makes a
+ * sibling. cgroup: descriptor of the cgroup v2 directory that it is to be born in, -1 for the
+ * caller's own. Where clone3 is missing or filtered (ENOSYS), clone(2) does.
+ * Returns the pid, 0 in the child, or a negative errno (recorded). */
+pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
+
+/* Wait until it ends. Returns its wait status (as of waitpid) or a negative errno (recorded). */
+int process_wait(struct process *process);
+
+/* SIGKILL, wait, forget. Does nothing without a process. Never changes errno. */
+void process_end(struct process *process);
+#define autoprocess __attribute__((cleanup(process_end)))
+
+/* Kill and reap all children of this process, and what becomes its child meanwhile (a subreaper
+ * gets orphans), until none is left. proc: descriptor of /proc. */
+void process_end_children(int proc);
+
+/* The pid behind a pidfd, in the caller's pid namespace. Returns it or a negative errno (recorded).
+ */
+pid_t process_of_pidfd(int pidfd);
+
+/* The exit code that a shell would give: the program's, or 128 plus the signal. */
+int process_exit_code(int wait_status);

@@ -1,0 +1,161 @@
+/* System calls that a libc does not wrap (all of those that shimbox uses), and their constants.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The only file with syscall(). Each wrapper returns what syscall(2) does: -1 with errno set on
+ * failure. mount(2) and umount2(2) are here as well, because <sys/mount.h> of glibc cannot be
+ * included together with <linux/mount.h>.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Numbers that are newer than the libc's headers; the same on every architecture since 5.1. */
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000 /* Linux 5.14 */
+#endif
+
+/* From linux/fs.h, which cannot be included beside linux/mount.h everywhere. */
+#ifndef MS_REC
+#define MS_REC 16384
+#endif
+
+/* umount2(2) */
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+/* close_range(2) */
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+static inline int sys_openat2(int directory, const char *path, const struct open_how *how)
+{
+    return (int)syscall(SYS_openat2, directory, path, how, sizeof(*how));
+}
+
+static inline pid_t sys_clone3(struct clone_args *arguments)
+{
+    return (pid_t)syscall(SYS_clone3, arguments, sizeof(*arguments));
+}
+
+/* clone(2) as a fork with flags; pidfd receives a descriptor with CLONE_PIDFD. The order of the
+ * last two arguments differs between architectures, both are unused here. */
+static inline pid_t sys_clone(unsigned long flags, int *pidfd)
+{
+    return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, NULL, NULL);
+}
+
+static inline int sys_pidfd_open(pid_t pid, unsigned flags)
+{
+    return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+static inline int sys_pidfd_send_signal(int pidfd, int number)
+{
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+}
+
+static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+#ifdef SYS_close_range
+    return (int)syscall(SYS_close_range, first, last, flags);
+#else
+    return (int)syscall(436, first, last, flags);
+#endif
+}
+
+static inline int sys_setns(int fd, int type)
+{
+    return (int)syscall(SYS_setns, fd, type);
+}
+
+static inline int sys_unshare(unsigned long flags)
+{
+    return (int)syscall(SYS_unshare, flags);
+}
+
+static inline int sys_pivot_root(const char *new_root, const char *put_old)
+{
+    return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static inline int sys_mount(const char *source, const char *target, const char *type,
+                            unsigned long flags, const void *data)
+{
+    return (int)syscall(SYS_mount, source, target, type, flags, data);
+}
+
+static inline int sys_umount2(const char *target, int flags)
+{
+    return (int)syscall(SYS_umount2, target, flags);
+}
+
+static inline int sys_open_tree(int directory, const char *path, unsigned flags)
+{
+    return (int)syscall(SYS_open_tree, directory, path, flags);
+}
+
+static inline int sys_move_mount(int from, const char *from_path, int to, const char *to_path,
+                                 unsigned flags)
+{
+    return (int)syscall(SYS_move_mount, from, from_path, to, to_path, flags);
+}
+
+static inline int sys_fsopen(const char *type, unsigned flags)
+{
+    return (int)syscall(SYS_fsopen, type, flags);
+}
+
+static inline int sys_fsconfig(int context, unsigned command, const char *key, const void *value,
+                               int number)
+{
+    return (int)syscall(SYS_fsconfig, context, command, key, value, number);
+}
+
+static inline int sys_fsmount(int context, unsigned flags, unsigned attributes)
+{
+    return (int)syscall(SYS_fsmount, context, flags, attributes);
+}
+
+static inline int sys_mount_setattr(int directory, const char *path, unsigned flags,
+                                    struct mount_attr *attributes)
+{
+    return (int)syscall(SYS_mount_setattr, directory, path, flags, attributes, sizeof(*attributes));
+}
+
+static inline int sys_execveat(int directory, const char *path, char *const *argv,
+                               char *const *environment, int flags)
+{
+    return (int)syscall(SYS_execveat, directory, path, argv, environment, flags);
+}
+
+/* The kernel's own answer: libc's getcwd() turns an unreachable directory into ENOENT. */
+static inline int sys_getcwd(char *path, size_t size)
+{
+    return (int)syscall(SYS_getcwd, path, size);
+}

@@ -1,0 +1,164 @@
+/* config.json as one typed struct: the whole, its root and its mounts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/oci/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "core/base/error.h"
+#include "core/oci/config_parts.h"
+#include "core/oci/json.h"
+#include "core/oci/member.h"
+
+#define HOSTNAME_MAX 64 /* __NEW_UTS_LEN, sethostname(2) */
+
+/* "1.MINOR.PATCH", with or without a pre-release part: "1.0.2-dev". */
+static int check_version(const struct json_field *root)
+{
+    struct json_field field = json_member(root, "ociVersion");
+    const char *version = NULL;
+    int result = json_require(&field);
+
+    if (result == 0)
+        result = json_get_text(&field, &version);
+    if (result < 0)
+        return result;
+
+    size_t minor = strspn(version + (strncmp(version, "1.", 2) == 0 ? 2 : 0), "0123456789");
+    const char *patch = version + 2 + minor;
+
+    if (strncmp(version, "1.", 2) != 0 || minor == 0 || patch[0] != '.' ||
+        strspn(patch + 1, "0123456789") == 0)
+        return json_fail(&field, "expected a version 1.x.y, found \"%s\"", version);
+    return 0;
+}
+
+static int read_root(struct config *config, const struct json_field *document)
+{
+    static const struct member table[] = {
+        {"path", MEMBER_TEXT, 1, offsetof(struct config, root_path)},
+        {"readonly", MEMBER_BOOL, 0, offsetof(struct config, root_readonly)},
+    };
+    struct json_field root = json_member(document, "root");
+    int result = members_read(&root, table, sizeof(table) / sizeof(table[0]), config);
+
+    if (result == 0 && root.value && !config->root_path) {
+        struct json_field path = json_member(&root, "path");
+
+        return json_fail(&path, "expected a path, found an empty string");
+    }
+    return result;
+}
+
+static int read_mounts(struct config *config, const struct json_field *document)
+{
+    static const struct member table[] = {
+        {"destination", MEMBER_PATH, 1, offsetof(struct config_mount, destination)},
+        {"type", MEMBER_TEXT, 0, offsetof(struct config_mount, type)},
+        {"source", MEMBER_TEXT, 0, offsetof(struct config_mount, source)},
+        {"options", MEMBER_TEXTS, 0, offsetof(struct config_mount, options)},
+    };
+    struct json_field mounts = json_member(document, "mounts");
+    size_t count;
+    int result = json_get_array(&mounts, &count);
+
+    if (result < 0 || count == 0)
+        return result;
+    config->mounts = calloc(count, sizeof(*config->mounts));
+    if (!config->mounts)
+        return fail(ENOMEM, "cannot allocate memory");
+    config->mount_count = count;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        struct json_field mount = json_element(&mounts, i);
+
+        result = members_read(&mount, table, sizeof(table) / sizeof(table[0]), &config->mounts[i]);
+        if (result == 0 && !config->mounts[i].destination)
+            result = json_fail(&mount, "expected an object with a destination");
+    }
+    return result;
+}
+
+static int read_hostname(struct config *config, const struct json_field *document)
+{
+    static const struct member table[] = {
+        {"hostname", MEMBER_TEXT, 0, offsetof(struct config, hostname)},
+    };
+    struct json_field field = json_member(document, "hostname");
+    int result = members_read(document, table, 1, config);
+
+    if (result < 0 || !config->hostname)
+        return result;
+    if (strlen(config->hostname) > HOSTNAME_MAX)
+        return json_fail(&field, "longer than %d bytes", HOSTNAME_MAX);
+    if (!config->namespaces[NAMESPACE_UTS].wanted)
+        return json_fail(&field, "needs a uts namespace in /linux/namespaces");
+    return 0;
+}
+
+static int read_document(struct config *config, const struct json_field *root)
+{
+    if (!json_object_is_type(root->value, json_type_object))
+        return json_fail(root, "expected an object, found %s", json_type_text(root->value));
+
+    int result = check_version(root);
+
+    if (result == 0)
+        result = read_root(config, root);
+    if (result == 0)
+        result = config_read_process(config, root);
+    if (result == 0)
+        result = read_mounts(config, root);
+    if (result == 0)
+        result = config_read_linux(config, root);
+    if (result == 0)
+        result = read_hostname(config, root);
+    return result;
+}
+
+int config_from_document(struct config *config, const char *name, struct json_object *document)
+{
+    struct json_field root = json_root(document);
+
+    *config = (struct config){.document = document, .process.umask = -1, .process.cwd = "/"};
+
+    int result = read_document(config, &root);
+
+    if (result < 0) {
+        error_context("%s", name);
+        config_free(config);
+    }
+    return result;
+}
+
+int config_parse(struct config *config, const char *name, const char *text, size_t length)
+{
+    struct json_object *document;
+    int result = json_parse(&document, name, text, length);
+
+    if (result < 0) {
+        *config = (struct config){0};
+        return result;
+    }
+    return config_from_document(config, name, document);
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < config->mount_count; i++)
+        free(config->mounts[i].options);
+    free(config->mounts);
+    free(config->process.args);
+    free(config->process.env);
+    free(config->process.additional_gids);
+    free(config->process.rlimits);
+    free(config->devices);
+    free(config->masked_paths);
+    free(config->readonly_paths);
+    idmaps_free(&config->maps);
+    json_object_put(config->document);
+    *config = (struct config){0};
+}

@@ -1,0 +1,274 @@
+/* Which fields of config.json are applied: one table, and the walk that names the others.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "core/linux/capability.h"
+#include "core/oci/config.h"
+#include "core/oci/json.h"
+#include "core/oci/spec_default.h"
+
+enum applied { NO, YES };
+
+/* JSON pointers, "*" is any element or member. Fields with a common beginning stand together, since
+ * the walk narrows the table member by member. What stands below an entry belongs to it. */
+static const struct known_field {
+    char pattern[38];
+    uint8_t applied;
+} known_fields[] = {
+    {"/ociVersion", YES},
+    {"/process/terminal", NO},
+    {"/process/consoleSize", NO},
+    {"/process/user/uid", YES},
+    {"/process/user/gid", YES},
+    {"/process/user/umask", YES},
+    {"/process/user/additionalGids", YES},
+    {"/process/user/username", NO},
+    {"/process/args", YES},
+    {"/process/commandLine", NO},
+    {"/process/env", YES},
+    {"/process/cwd", YES},
+    {"/process/capabilities/bounding", YES},
+    {"/process/capabilities/effective", YES},
+    {"/process/capabilities/permitted", YES},
+    {"/process/capabilities/inheritable", YES},
+    {"/process/capabilities/ambient", YES},
+    {"/process/rlimits/*/type", YES},
+    {"/process/rlimits/*/soft", YES},
+    {"/process/rlimits/*/hard", YES},
+    {"/process/noNewPrivileges", YES},
+    {"/process/apparmorProfile", NO},
+    {"/process/oomScoreAdj", NO},
+    {"/process/selinuxLabel", NO},
+    {"/process/scheduler", NO},
+    {"/process/ioPriority", NO},
+    {"/process/execCPUAffinity", NO},
+    {"/root/path", YES},
+    {"/root/readonly", YES},
+    {"/hostname", YES},
+    {"/domainname", NO},
+    {"/mounts/*/destination", YES},
+    {"/mounts/*/type", YES},
+    {"/mounts/*/source", YES},
+    {"/mounts/*/options", YES},
+    {"/mounts/*/uidMappings", NO},
+    {"/mounts/*/gidMappings", NO},
+    {"/hooks/prestart", NO},
+    {"/hooks/createRuntime", NO},
+    {"/hooks/createContainer", NO},
+    {"/hooks/startContainer", NO},
+    {"/hooks/poststart", NO},
+    {"/hooks/poststop", NO},
+    /* Notes for others, which ask for nothing. */
+    {"/annotations", YES},
+    {"/linux/uidMappings/*/containerID", YES},
+    {"/linux/uidMappings/*/hostID", YES},
+    {"/linux/uidMappings/*/size", YES},
+    {"/linux/gidMappings/*/containerID", YES},
+    {"/linux/gidMappings/*/hostID", YES},
+    {"/linux/gidMappings/*/size", YES},
+    {"/linux/namespaces/*/type", YES},
+    {"/linux/namespaces/*/path", YES},
+    {"/linux/devices/*/path", YES},
+    {"/linux/devices/*/type", YES},
+    {"/linux/devices/*/major", YES},
+    {"/linux/devices/*/minor", YES},
+    {"/linux/devices/*/fileMode", YES},
+    {"/linux/devices/*/uid", YES},
+    {"/linux/devices/*/gid", YES},
+    {"/linux/rootfsPropagation", YES},
+    {"/linux/maskedPaths", YES},
+    {"/linux/readonlyPaths", YES},
+    {"/linux/sysctl", NO},
+    {"/linux/cgroupsPath", NO},
+    {"/linux/resources/devices", NO},
+    {"/linux/resources/memory", NO},
+    {"/linux/resources/cpu", NO},
+    {"/linux/resources/pids", NO},
+    {"/linux/resources/blockIO", NO},
+    {"/linux/resources/hugepageLimits", NO},
+    {"/linux/resources/network", NO},
+    {"/linux/resources/rdma", NO},
+    {"/linux/resources/unified", NO},
+    {"/linux/seccomp", NO},
+    {"/linux/mountLabel", NO},
+    {"/linux/intelRdt", NO},
+    {"/linux/memoryPolicy", NO},
+    {"/linux/personality", NO},
+    {"/linux/timeOffsets", NO},
+    {"/linux/netDevices", NO},
+    {"/solaris", NO},
+    {"/windows", NO},
+    {"/vm", NO},
+    {"/zos", NO},
+    {"/freebsd", NO},
+};
+
+struct walk {
+    void (*visit)(void *context, const char *pointer, bool known);
+    void *context;
+    struct json_object *standard; /* the default specification, made when it is first needed */
+};
+
+/* The entries that are still possible, and how much of their patterns has been walked. */
+struct range {
+    size_t first;
+    size_t end;
+    size_t depth;
+};
+
+/* Those of the range whose next part is this one; an empty range if there are none. */
+static struct range narrow(struct range range, const char *part)
+{
+    size_t length = strlen(part);
+    struct range found = {.depth = range.depth + 1 + length};
+
+    if (strchr(part, '/'))
+        return found; /* a name that only looks like two of the table */
+    for (size_t i = range.first; i < range.end; i++) {
+        const char *rest = known_fields[i].pattern + range.depth;
+        bool same = rest[0] == '/' && strncmp(rest + 1, part, length) == 0 &&
+                    (rest[1 + length] == '/' || rest[1 + length] == '\0');
+
+        if (!same)
+            continue;
+        if (found.end == 0)
+            found.first = i;
+        found.end = i + 1;
+    }
+    return found;
+}
+
+static void report(struct walk *walk, const struct json_field *field, bool known)
+{
+    char pointer[256];
+
+    json_pointer(field, pointer, sizeof(pointer));
+    walk->visit(walk->context, pointer, known);
+}
+
+/* The same place in the default specification. */
+static struct json_object *find_standard(struct json_object *standard,
+                                         const struct json_field *field)
+{
+    if (!field->parent)
+        return standard;
+
+    struct json_field parent = {.value = find_standard(standard, field->parent)};
+
+    return field->key ? json_member(&parent, field->key).value
+                      : json_element(&parent, field->index).value;
+}
+
+/* Does the field ask for nothing, or for what the default specification asks for? */
+static bool is_quiet(struct walk *walk, const struct json_field *field)
+{
+    switch (json_object_get_type(field->value)) {
+    case json_type_null:
+        return true;
+    case json_type_boolean:
+        if (!json_object_get_boolean(field->value))
+            return true;
+        break;
+    case json_type_string:
+        if (json_object_get_string_len(field->value) == 0)
+            return true;
+        break;
+    case json_type_object:
+        if (json_object_object_length(field->value) == 0)
+            return true;
+        break;
+    case json_type_array:
+        if (json_object_array_length(field->value) == 0)
+            return true;
+        break;
+    default:
+        break;
+    }
+    if (!walk->standard)
+        walk->standard = spec_default(SPEC_PLAIN);
+    return walk->standard && json_object_equal(find_standard(walk->standard, field), field->value);
+}
+
+static void walk_field(struct walk *walk, const struct json_field *field, struct range range);
+
+static void walk_below(struct walk *walk, const struct json_field *parent, struct range range)
+{
+    if (json_object_is_type(parent->value, json_type_object)) {
+        json_object_object_foreach(parent->value, key, value)
+        {
+            struct json_field member = {.value = value, .parent = parent, .key = key};
+
+            walk_field(walk, &member, narrow(range, key));
+        }
+    } else if (json_object_is_type(parent->value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(parent->value); i++) {
+            struct json_field element = json_element(parent, i);
+
+            walk_field(walk, &element, narrow(range, "*"));
+        }
+    }
+}
+
+static void walk_field(struct walk *walk, const struct json_field *field, struct range range)
+{
+    if (range.end == 0)
+        report(walk, field, false);
+    else if (known_fields[range.first].pattern[range.depth])
+        walk_below(walk, field, range);
+    else if (!known_fields[range.first].applied && !is_quiet(walk, field))
+        report(walk, field, true);
+}
+
+/* A new time namespace: its type is known and applied, but for this one. */
+static void walk_namespaces(struct walk *walk, const struct config *config,
+                            const struct json_field *root)
+{
+    const struct config_namespace *time = &config->namespaces[NAMESPACE_TIME];
+    struct json_field linux_field = json_member(root, "linux");
+    struct json_field field = json_member(&linux_field, "namespaces");
+    size_t count = time->wanted && !time->path ? json_object_array_length(field.value) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct json_field element = json_element(&field, i);
+        struct json_field type = json_member(&element, "type");
+
+        if (strcmp(json_object_get_string(type.value), "time") == 0)
+            report(walk, &type, true);
+    }
+}
+
+/* Names of capabilities that libcap-ng does not know: misspelt, or of a newer kernel. */
+static void walk_capabilities(struct walk *walk, const struct json_field *root)
+{
+    static const char sets[][12] = {"bounding", "effective", "permitted", "inheritable", "ambient"};
+    struct json_field process = json_member(root, "process");
+    struct json_field object = json_member(&process, "capabilities");
+
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        struct json_field set = json_member(&object, sets[i]);
+        size_t count = set.value ? json_object_array_length(set.value) : 0;
+
+        for (size_t j = 0; j < count; j++) {
+            struct json_field name = json_element(&set, j);
+
+            if (capability_number(json_object_get_string(name.value)) < 0)
+                report(walk, &name, false);
+        }
+    }
+}
+
+void config_unapplied(const struct config *config,
+                      void (*visit)(void *context, const char *pointer, bool known), void *context)
+{
+    struct walk walk = {.visit = visit, .context = context};
+    struct json_field root = json_root(config->document);
+    struct range all = {.end = sizeof(known_fields) / sizeof(known_fields[0])};
+
+    walk_below(&walk, &root, all);
+    walk_namespaces(&walk, config, &root);
+    walk_capabilities(&walk, &root);
+    json_object_put(walk.standard);
+}

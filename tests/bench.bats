@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# `make bench`: the script runs, names who is missing, writes its numbers and leaves nothing.
+# SPDX-License-Identifier: Apache-2.0
+
+load lib/helpers
+
+setup() {
+    need_root
+    need_command hyperfine
+    need_command jq
+    output=$BATS_TEST_TMPDIR/bench.json
+}
+
+@test "bench measures floor and peers, names missing ones, leaves nothing" {
+    leak_snapshot
+    cd "$project_root"
+    run_split env ROUNDS=2 RUNS=2 OUTPUT="$output" SHIMBOX=/nonexistent/shimbox tests/bench/run.sh
+    assert_status 0
+    [[ $stdout == *"  floor --seal"* && $stdout == *"  empty program"* ]] || { show_run; false; }
+    [[ $stdout == *"not measured: shimbox: /nonexistent/shimbox is not built"* ]]
+    run_split jq -c '[.results[] | select(.command == "floor" or .command == "floor --seal")
+        | [.command, (.times | length), (.median > 0), (.peak_kib > 0)]]' "$output"
+    assert_stdout '[["floor",4,true,true],["floor --seal",4,true,true]]'
+    leak_check
+}
+
+@test "the floor is a container: namespaces, root, devices, capabilities, exit code" {
+    cd "$project_root"
+    floor=$BATS_TEST_TMPDIR/floor
+    musl-gcc -std=gnu11 -D_GNU_SOURCE -Os -static -o "$floor" tests/bench/floor.c
+    make_rootfs "$BATS_TEST_TMPDIR/rootfs"
+    leak_snapshot
+    for seal in "" --seal; do
+        # shellcheck disable=SC2086 # nothing or one word
+        run_split "$floor" $seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe pid caps nnp fds cwd \
+            hostname interfaces stat=/dev/null mount=/proc mount=/sys mkdir=/sys/x exit=9
+        assert_status 9
+        assert_fact pid=1 nnp=1 cwd=/ hostname=shimbox interfaces.lo.up=yes "fds=0 1 2" \
+            caps.inh=0000000000000000 caps.prm=0000000020000420 caps.eff=0000000020000420 \
+            caps.bnd=0000000020000420 caps.amb=0000000000000000 stat:/dev/null.rdev=1:3 \
+            mount:/proc.type=proc mount:/sys.type=sysfs mkdir:/sys/x=EROFS
+    done
+    run_split "$floor" "$BATS_TEST_TMPDIR/rootfs" /bin/nope
+    assert_status 125
+    assert_stderr "floor: /bin/nope: No such file or directory"
+    leak_check
+}
+
+@test "the sealed floor cannot be written through its exe link" {
+    cd "$project_root"
+    floor=$BATS_TEST_TMPDIR/floor
+    musl-gcc -std=gnu11 -D_GNU_SOURCE -Os -static -o "$floor" tests/bench/floor.c
+    make_rootfs "$BATS_TEST_TMPDIR/rootfs"
+    "$floor" --seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe sleep=1000 3>&- &
+    parent=$!
+    sleep 0.3
+    # The parent still runs the sealed copy.
+    run_split "$PROBE" open="/proc/$parent/exe",w
+    wait "$parent"
+    assert_stdout "open:/proc/$parent/exe=EROFS"
+}

@@ -1,0 +1,138 @@
+// loop: time several commands in turn, so that noise hits them alike; medians, ratios, peak memory.
+// SPDX-License-Identifier: Apache-2.0
+//
+// loop ROUNDS COMMAND...     each COMMAND is one argument, split at blanks; output goes to
+// /dev/null
+//
+// One line per command: median, 10th percentile, minimum and mean in microseconds, the ratio of its
+// median to that of the first command, and the highest peak resident size of it or of a process
+// that it waited for, in KiB. This program is static and small on purpose: the kernel counts the
+// memory of the process that forks as the child's until the child has executed something.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { most_words = 64 };
+
+struct command {
+    char *words[most_words];
+    double *times;
+    long peak;
+};
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static int compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void run_once(struct command *command, size_t round)
+{
+    struct rusage usage;
+    int status;
+    double start = now();
+    pid_t pid = vfork();
+
+    if (pid == 0) {
+        execvp(command->words[0], command->words);
+        _exit(127);
+    }
+    if (pid < 0 || wait4(pid, &status, 0, &usage) < 0) {
+        perror("loop");
+        exit(1);
+    }
+    command->times[round] = now() - start;
+    if (status != 0) {
+        fprintf(stderr, "loop: %s: wait status %#x\n", command->words[0], status);
+        exit(1);
+    }
+    if (usage.ru_maxrss > command->peak) {
+        command->peak = usage.ru_maxrss;
+    }
+}
+
+static void split(struct command *command, char *text)
+{
+    size_t count = 0;
+
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+        if (count + 1 == most_words) {
+            fprintf(stderr, "loop: too many words\n");
+            exit(2);
+        }
+        command->words[count++] = word;
+    }
+    command->words[count] = NULL;
+}
+
+static double print(const struct command *command, size_t rounds, double base)
+{
+    double sum = 0, median;
+
+    qsort(command->times, rounds, sizeof *command->times, compare);
+    median = command->times[rounds / 2];
+    for (size_t i = 0; i < rounds; i++) {
+        sum += command->times[i];
+    }
+    printf("median %8.1f  p10 %8.1f  min %8.1f  mean %8.1f  ratio %6.3f  peak %6ld  ", median,
+           command->times[rounds / 10], command->times[0], sum / (double)rounds,
+           base > 0 ? median / base : 1.0, command->peak);
+    for (char *const *word = command->words; *word; word++) {
+        printf(" %s", *word);
+    }
+    printf("\n");
+    return median;
+}
+
+int main(int argc, char **argv)
+{
+    size_t rounds, count = argc > 2 ? (size_t)argc - 2 : 0;
+    struct command *commands = calloc(count + 1, sizeof *commands);
+    double base = 0;
+    int output = dup(STDOUT_FILENO), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (count == 0 || (rounds = strtoul(argv[1], NULL, 10)) == 0 || !commands) {
+        fprintf(stderr, "usage: loop ROUNDS COMMAND...\n");
+        return 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        split(&commands[i], argv[i + 2]);
+        commands[i].times = calloc(rounds, sizeof *commands[i].times);
+        if (!commands[i].times) {
+            return 1;
+        }
+    }
+    fcntl(output, F_SETFD, FD_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    for (size_t i = 0; i < count * 3; i++) { // warm up
+        run_once(&commands[i % count], 0);
+    }
+    for (size_t round = 0; round < rounds; round++) {
+        for (size_t i = 0; i < count; i++) {
+            run_once(&commands[i], round);
+        }
+    }
+    dup2(output, STDOUT_FILENO);
+    for (size_t i = 0; i < count; i++) {
+        double median = print(&commands[i], rounds, base);
+
+        base = i == 0 ? median : base;
+    }
+    return 0;
+}

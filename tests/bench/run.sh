@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Side by side: `shimbox run`, the floor, crun, runc and bubblewrap; medians, ratios, peak memory.
+# SPDX-License-Identifier: Apache-2.0
+#
+# tests/bench/run.sh           as root, from the project's root (`make bench`)
+#   SHIMBOX=build/shimbox      the binary
+#   OUTPUT=build/bench.json    where the numbers go, in the format of hyperfine --export-json, all
+#                              rounds joined, with peak_kib added
+#   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
+#                              hits all alike; the medians are over ROUNDS * RUNS
+# Peers that are not installed, or that cannot run here, are named. Nothing is asserted about time.
+set -euo pipefail
+
+[ "$(id -u)" = 0 ] || { echo "bench: needs root" >&2; exit 2; }
+command -v hyperfine jq >/dev/null || { echo "bench: needs hyperfine and jq" >&2; exit 2; }
+
+# A private mount namespace, where /sys/fs/cgroup can be version 2 whatever the machine has.
+if [ "${BENCH_INSIDE:-}" != $$ ]; then
+    exec unshare --mount --propagation private \
+        bash -c 'export BENCH_INSIDE=$$; exec bash "$@"' bash "$0" "$@"
+fi
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    mount -t cgroup2 none /sys/fs/cgroup || echo "bench: no cgroup version 2 here" >&2
+fi
+
+top=$(pwd -P) here=$(cd "$(dirname "$0")" && pwd -P)
+shimbox=$(realpath -m "${SHIMBOX:-build/shimbox}")
+output=${OUTPUT:-build/bench.json} rounds=${ROUNDS:-10} runs=${RUNS:-30}
+tools=$top/build/bench
+mkdir -p "$tools"
+work=$(mktemp -d "$tools/run.XXXXXX")
+cgroup=/sys/fs/cgroup/shimbox-bench.$$
+clean() {
+    rmdir "$cgroup" 2>/dev/null || true
+    rm -rf --one-file-system "$work"
+}
+trap clean EXIT
+mkdir "$cgroup" || true
+
+compiler=${BENCH_CC:-musl-gcc}
+for name in floor empty; do
+    "$compiler" -std=gnu11 -D_GNU_SOURCE -Os -static -o "$tools/$name" "$here/$name.c"
+done
+gcc -std=gnu11 -D_GNU_SOURCE -Os -o "$tools/peak" "$here/peak.c"
+
+rootfs=$work/bundle/rootfs
+mkdir -p "$rootfs"/{proc,sys,dev,tmp,bin,etc}
+cp "$tools/empty" "$rootfs/bin/true"
+
+names=() commands=() missing=()
+# add NAME COMMAND: takes part if COMMAND succeeds once.
+add() {
+    local complaint
+    if complaint=$(bash -c "$2" 2>&1 >/dev/null </dev/null); then
+        names+=("$1") commands+=("$2")
+    else
+        missing+=("$1: ${complaint%%$'\n'*}")
+    fi
+}
+
+# bundle_of RUNTIME: a folder whose config.json is that of `shimbox spec` less linux.resources (no
+# controllers in a version 2 tree where version 1 holds them), or else of `RUNTIME spec`.
+bundle_of() {
+    local folder=$work/$1
+    mkdir -p "$folder"
+    if [ -f "$work/bundle/config.json" ]; then
+        cp "$work/bundle/config.json" "$folder/config.json"
+    else
+        (cd "$folder" && "$1" spec)
+    fi
+    jq --arg root "$rootfs" '.root = {path: $root} | .process.args = ["/bin/true"]
+        | .process.terminal = false | del(.linux.resources)' \
+        "$folder/config.json" >"$folder/new" && mv "$folder/new" "$folder/config.json"
+    echo "$folder"
+}
+
+add "floor" "$tools/floor $rootfs /bin/true"
+add "floor --seal" "$tools/floor --seal $rootfs /bin/true"
+add "floor --cgroup" "$tools/floor --cgroup $cgroup $rootfs /bin/true"
+add "floor --seal --cgroup" "$tools/floor --seal --cgroup $cgroup $rootfs /bin/true"
+if [ ! -x "$shimbox" ]; then
+    missing+=("shimbox: $shimbox is not built")
+elif (cd "$work/bundle" && "$shimbox" spec -- /bin/true); then
+    add "shimbox run" "$shimbox --root $work/state run --bundle $work/bundle bench"
+else
+    missing+=("shimbox: spec failed")
+fi
+for runtime in crun runc; do
+    if ! command -v "$runtime" >/dev/null; then
+        missing+=("$runtime: not installed")
+        continue
+    fi
+    folder=$(bundle_of "$runtime")
+    add "$runtime" "$runtime --root $work/state-$runtime run --bundle $folder bench-$runtime"
+    if [ "$runtime" = crun ]; then
+        add "crun, no cgroup" "crun --root $work/state-crun --cgroup-manager=disabled \
+run --bundle $folder bench-disabled"
+    fi
+done
+if command -v bwrap >/dev/null; then
+    add "bubblewrap" "bwrap --unshare-pid --unshare-ipc --unshare-uts --unshare-net \
+--unshare-cgroup --bind $rootfs / --proc /proc --dev /dev --tmpfs /tmp --mqueue /dev/mqueue \
+--hostname shimbox --cap-drop ALL /bin/true"
+else
+    missing+=("bubblewrap: not installed")
+fi
+add "empty program" "$tools/empty"
+if [ -x "$shimbox" ]; then
+    add "shimbox --version" "$shimbox --version"
+fi
+
+arguments=()
+for i in "${!names[@]}"; do
+    arguments+=(--command-name "${names[i]}" "${commands[i]}")
+done
+for round in $(seq "$rounds"); do
+    printf '\rround %d of %d ' "$round" "$rounds" >&2
+    hyperfine -N --style none --warmup 2 --runs "$runs" --export-json "$work/round.$round.json" \
+        "${arguments[@]}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+done
+printf '\r' >&2
+
+peaks='{}'
+for i in "${!names[@]}"; do
+    read -ra words <<<"${commands[i]}"
+    peak=$("$tools/peak" "${words[@]}") || peak=null
+    peaks=$(jq -c --arg name "${names[i]}" --argjson peak "$peak" '.[$name] = $peak' <<<"$peaks")
+done
+
+jq -s --argjson peaks "$peaks" '
+    def middle: sort | if length % 2 == 1 then .[(length - 1) / 2]
+                       else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+    def mean: add / length;
+    def spread: mean as $mean | (map(. - $mean | . * .) | add / (length - 1)) | sqrt;
+    {results: [.[0].results[].command as $name
+        | [.[].results[] | select(.command == $name)] as $rounds
+        | ($rounds | map(.times) | add) as $times
+        | {command: $name, mean: ($times | mean), stddev: ($times | spread),
+           median: ($times | middle), user: ($rounds | map(.user) | mean),
+           system: ($rounds | map(.system) | mean), min: ($times | min), max: ($times | max),
+           times: $times, exit_codes: ($rounds | map(.exit_codes) | add),
+           peak_kib: $peaks[$name]}]}' "$work"/round.*.json >"$output"
+
+jq -r --arg runs "$((rounds * runs))" '
+    def pad($width): tostring | if length < $width then " " * ($width - length) + . else . end;
+    def two: if . == null then "-" else . * 100 | round / 100 end;
+    (.results | map({key: .command, value: .median}) | from_entries) as $median
+    | "median of \($runs) runs each; ratios of medians; KiB: highest peak of one process",
+      "      ms  x floor  x sealed floor  x crun     KiB  command",
+      (.results[] | ([(.median * 1000 | two | pad(8)), (.median / $median["floor"] | two | pad(9)),
+        (.median / $median["floor --seal"] | two | pad(16)),
+        ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
+        (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
+for peer in "${missing[@]}"; do
+    echo "not measured: $peer"
+done
