@@ -224,4 +224,4 @@ clean:
 	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/man $(OUT)/completions \
 	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
 
--include $(shell find build -name '*.d' -not -path 'build/deps/*' 2>/dev/null)
+-include $(shell find $(OUT)/obj build/debug build/fuzz/obj -type f -name '*.d' 2>/dev/null)

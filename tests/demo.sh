@@ -8,8 +8,12 @@ rootfs=$PWD/build/demo/rootfs
 
 # show COMMAND...: prints the command as one would type it, then runs it.
 show() {
-    local line=$*
-    printf '\n$ %s\n' "${line//"$PWD/"/}"
+    local word line=
+    for word; do
+        [[ $word =~ ^[A-Za-z0-9_./-]+$ ]] || word="'$word'"
+        line+=" $word"
+    done
+    printf '\n$%s\n' "${line//"$PWD/"/}"
     "$@"
 }
 
