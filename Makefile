@@ -104,7 +104,7 @@ build/debug/obj/%.o: %.c build/debug/obj/compile
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
 
 $(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
 
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
@@ -131,7 +131,7 @@ build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)
 $(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
 build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
 
