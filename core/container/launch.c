@@ -101,7 +101,7 @@ static int map_ids(const struct container *container, const struct process *chil
 {
     if (!container->new_user)
         return 0;
-    int result = idmaps_write(container->proc, child->pid, &container->config->maps);
+    int result = idmaps_write(container->proc, child->pid, container->maps);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;
@@ -129,6 +129,8 @@ int container_run(struct container *container)
     close_fd(&child_end);
     if (result == 0)
         result = map_ids(container, &child, channel);
+    if (result == 0 && container->when_setting_up)
+        container->when_setting_up(container->context);
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

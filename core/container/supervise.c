@@ -31,6 +31,7 @@ struct supervision {
     struct process *child;
     int channel; /* -1 once the program runs */
     int signals; /* signalfd */
+    bool wrote_pid_file;
     bool ended;
     int status; /* wait status, once ended */
 };
@@ -55,13 +56,15 @@ static int set_rlimits(const struct supervision *supervision)
     return 0;
 }
 
-static int write_pid_file(const struct supervision *supervision)
+static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
-    return replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
+    int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
+    supervision->wrote_pid_file = result == 0;
+    return result;
 }
 
 /* The child said something. Returns 0, or a negative errno (recorded) to end everything. */
@@ -78,6 +81,8 @@ static int handle_message(struct supervision *supervision)
     case SYNC_EOF:
         step("wait for the program");
         close_fd(&supervision->channel);
+        if (supervision->container->when_running)
+            supervision->container->when_running(supervision->container->context);
         return 0;
     case SYNC_ERROR:
         return error_get()->number ? -error_get()->number : -EINVAL;
@@ -148,8 +153,7 @@ static int serve(struct supervision *supervision)
  * our children now. */
 static void end_orphans(const struct supervision *supervision)
 {
-    const struct config_namespace *pid = &supervision->container->config->namespaces[NAMESPACE_PID];
-    if (!pid->wanted || pid->path)
+    if (!supervision->container->new_pid)
         process_end_children(supervision->container->proc);
 }
 
@@ -167,7 +171,7 @@ int supervise_container(const struct container *container, struct process *child
     if (result < 0)
         process_end(child);
     end_orphans(&supervision);
-    if (result < 0 && container->pid_file)
+    if (result < 0 && container->pid_file && supervision.wrote_pid_file)
         unlink(container->pid_file);
     return result < 0 ? result : process_exit_code(supervision.status);
 }
