@@ -30,7 +30,7 @@ test_packages=(
     libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev # the debug build and tests of core
     hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
-    procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc qemu-user-static
+    procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )
 demo_packages=(busybox-static debootstrap)

@@ -240,6 +240,8 @@ static int run_container(const struct call *call)
     bool privileged = strcmp(call->globals->rootless, "auto") == 0
                           ? geteuid() == 0
                           : strcmp(call->globals->rootless, "false") == 0;
+    if (!values->bundle && !values->config && access("config.json", F_OK) == 0)
+        report_warning("config.json is here, but not used (to use it: run --bundle .)");
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
         result = run_config(values, &config, embedded, program, &occasions);

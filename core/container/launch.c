@@ -25,7 +25,11 @@ static uint64_t new_namespaces(const struct config *config)
     uint64_t flags = 0;
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         const struct config_namespace *wanted = &config->namespaces[type];
-        if (wanted->wanted && !wanted->path && type != NAMESPACE_TIME)
+        /* The root of /dev/mqueue gets the ids of whoever makes the ipc namespace: so that is made
+         * by the child, when it has ids. */
+        bool later = type == NAMESPACE_TIME ||
+                     (type == NAMESPACE_IPC && config->namespaces[NAMESPACE_USER].wanted);
+        if (wanted->wanted && !wanted->path && !later)
             flags |= namespace_flag((enum namespace_type)type);
     }
     return flags;

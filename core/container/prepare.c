@@ -141,6 +141,8 @@ static int parse_mount_options(struct container *container)
         snprintf(field, sizeof(field), "/mounts/%zu", i);
         if (container->options[i].bind && !mount->source)
             return fail_config(field, "a bind mount needs a source");
+        if (container->options[i].copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
+            return fail_config(field, "the option tmpcopyup is for tmpfs only");
         if (!container->options[i].bind && !mount->type)
             return fail_config(field, "a mount needs a type, or the option bind");
     }

@@ -30,7 +30,14 @@ static int wait_for_mappings(struct container *container)
 
 static int enter_user_namespace(struct container *container)
 {
-    return container->config->namespaces[NAMESPACE_USER].wanted ? credentials_enter_root() : 0;
+    const struct config_namespace *namespaces = container->config->namespaces;
+    if (!namespaces[NAMESPACE_USER].wanted)
+        return 0;
+    int result = credentials_enter_root();
+    const struct config_namespace *ipc = &namespaces[NAMESPACE_IPC];
+    if (result == 0 && ipc->wanted && !ipc->path && sys_unshare(CLONE_NEWIPC) < 0)
+        return fail(errno, "cannot create an ipc namespace");
+    return result;
 }
 
 /* A session of its own: kill(0) inside stays inside, and no terminal of the caller is its own. The

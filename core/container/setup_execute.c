@@ -207,7 +207,7 @@ int setup_execute(struct container *container)
     execve(path, argv, container->environment);
     number = errno;
     result = fail_exec(number, "cannot execute %s", path);
-    if (number == ENOENT)
+    if (number == ENOENT && access(path, F_OK) == 0)
         error_hint("the interpreter of the script, or the loader of the program, is missing");
     else if (number == ENOEXEC)
         error_hint("neither a program for this machine nor a script with a #! line");
