@@ -52,6 +52,9 @@ void container_free(struct container *container);
  * Returns 0 or a negative errno (recorded with the config's field). */
 int container_prepare(struct container *container);
 
+/* Does it join any namespace that exists? */
+bool container_joins_namespaces(const struct container *container);
+
 /* Create the container, run its program, pass signals on, and wait until it ends. Everything that
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the
  * program's, or 128 plus the signal) or a negative errno (recorded). */

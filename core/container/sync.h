@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     parent                                child
- *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace)
+ *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
  *                                 <--READY---  everything is set up, but for user and program
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
