@@ -39,6 +39,7 @@ struct container {
 
     /* The child's own. */
     int channel;        /* to the parent, sync.h */
+    int covered[2];     /* what is mounted on /proc and on /sys, -1: nothing */
     bool enter_as_user; /* root may not enter the working directory, the user will try */
     char **environment; /* of the program */
 };
@@ -46,6 +47,9 @@ struct container {
 /* Everything that is unset. */
 void container_init(struct container *container, const struct config *config);
 void container_free(struct container *container);
+
+/* Close all descriptors but the channel. */
+void container_close(struct container *container);
 
 /* Check what can only be checked against this machine and caller, and pin what has to be opened
  * outside: /proc, namespaces, root and mount sources. Changes nothing.

@@ -42,9 +42,10 @@ bool container_joins_namespaces(const struct container *container)
 
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
  * child of the parent, and say which it is. From the moment of joining until the program is
- * executed, whoever has the privileges of the joined user namespace could look into these processes,
- * whose descriptors lead to the host; not if they are not dumpable (CVE-2016-9962). An ordinary user
- * has nothing to hide that is not reachable anyway, and could not write ID mappings any more. */
+ * executed, whoever has the privileges of the joined user namespace could look into these
+ * processes, whose descriptors lead to the host; not if they are not dumpable (CVE-2016-9962). An
+ * ordinary user has nothing to hide that is not reachable anyway, and could not write ID mappings
+ * any more. */
 static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
 {
     trace_child("join");
