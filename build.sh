@@ -119,7 +119,7 @@ install_packages() {
     local root=() lists
     [ "$(id -u)" = 0 ] || root=(sudo DEBIAN_FRONTEND=noninteractive)
     local install=("${root[@]}" apt-get install -y -q --no-install-recommends "$@")
-    lists=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | head -n 1)
+    lists=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | head -n 1) || lists=
     # Lists that are missing or too old to find the packages: update, once.
     if [ -e "$lists" ] && "${install[@]}"; then
         return 0
@@ -344,8 +344,8 @@ int main(void)
 }
 END
     "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng ||
-        die "no static libraries of json-c and libcap-ng for musl; install them (Alpine:" \
-            "    apk add build-base bash linux-headers json-c-dev libcap-ng-dev libcap-ng-static)"
+        die "json-c and libcap-ng are not there as static libraries for musl; see what the linker said." \
+            "Needed: their headers, libjson-c.a and libcap-ng.a (a distribution's -dev, -static packages)."
     rm -f build/deps/probe "$program"
 }
 
@@ -369,9 +369,12 @@ library_key() {
 plan_libraries() {
     local arch=$1 cc=gcc packages=("${build_packages[@]}") deps=$top/build/deps/$1 set
     [ "$arch" = "$native" ] || cc=aarch64-linux-gnu-gcc packages+=("${cross_packages[@]}")
-    [ "$packager" = apt ] || cc=$(find_compiler)
+    if [ "$packager" != apt ]; then
+        [ "$arch" = "$native" ] || die "--arch $arch needs apt-get and Debian's packages"
+        cc=$(find_compiler)
+    fi
     set="arch=$arch cc=$cc deps=$deps packages=(${packages[*]})"
-    if [ -z "$(missing_packages "${packages[@]}")" ] &&
+    if { [ "$packager" != apt ] || [ -z "$(missing_packages "${packages[@]}")" ]; } &&
         [ "$(cat "$deps/key" 2>/dev/null)" = "$(library_key | sha256sum)" ]; then
         return 0
     fi
@@ -392,13 +395,17 @@ plan_libraries() {
 # Without apt: $CC, the system's compiler if its libc is musl, or musl-gcc.
 find_compiler() {
     local name
-    for name in ${CC:+"$CC"} cc musl-gcc; do
-        if command -v "$name" >/dev/null && { [ "$name" = musl-gcc ] ||
-            [[ $("$name" -dumpmachine) == *-musl* ]]; }; then
+    for name in ${CC:+"$CC"} cc gcc; do
+        if command -v "$name" >/dev/null && [[ $("$name" -dumpmachine) == *-musl* ]]; then
             echo "$name"
             return
         fi
     done
+    # Beside another libc: the explicit paths of describe_toolchain make musl-gcc's specs needless.
+    if command -v musl-gcc >/dev/null && command -v gcc >/dev/null; then
+        echo gcc
+        return
+    fi
     die "no apt-get, and no compiler for musl (cc on a musl system, or musl-gcc). Needed: such a" \
         "compiler, make, Linux' headers, and static libraries of json-c and libcap-ng for musl."
 }

@@ -101,17 +101,76 @@ check_form() {
     run -0 make -q ARCH=aarch64
 }
 
-@test "without root and sudo it says what to run, and stops" {
-    record_calls apt-get dpkg-query id
-    printf '#!/bin/sh\necho 1000\n' >"$shims/id"
-    for name in bash dirname uname sed cat mkdir sha256sum make; do
-        ln -s "$(command -v $name)" "$shims/$name"
+# link_tools NAME...: what is found under $shims besides the recorded commands.
+link_tools() {
+    local name
+    for name in bash sh dirname uname sed cat mkdir sha256sum make stat "$@"; do
+        ln -s "$(command -v "$name")" "$shims/$name"
     done
-    run_split env PATH="$shims" bash ./build.sh
+}
+
+# ordinary_user_without_packages: build.sh with PATH="$shims" believes so.
+ordinary_user_without_packages() {
+    record_calls apt-get dpkg-query id "$@"
+    printf '#!/bin/sh\necho 1000\n' >"$shims/id"
+    link_tools head tail
+    copy_tree "$out"
+    cd "$out" || return 1
+}
+
+@test "without root and sudo it says what to run, and stops" {
+    ordinary_user_without_packages
+    run_split env PATH="$shims" ./build.sh
     assert_status 1
     assert_stdout ""
     assert_stderr_has "apt-get install --no-install-recommends gcc make musl-dev"
     run -1 grep apt-get "$calls"
+}
+
+@test "with sudo packages are installed through it; a failure shows the log's end" {
+    ordinary_user_without_packages sudo
+    run_split env PATH="$shims" ./build.sh
+    assert_status 1
+    assert_stdout ""
+    assert_stderr_has "] install "
+    assert_stderr_has "packages ... failed"
+    assert_stderr_has build/build.log
+    grep -q '^sudo DEBIAN_FRONTEND=noninteractive apt-get ' "$calls"
+}
+
+# system_of_musl: a system without apt whose compiler's libc is musl (the wrapper of build/deps).
+system_of_musl() {
+    record_calls cmake
+    link_tools ar as chmod cp env find gcc grep id ld ln rm sort tail tar tr
+    copy_tree "$out"
+    cat >"$shims/cc" <<END
+#!/bin/sh
+[ "\$1" != -dumpmachine ] || { echo x86_64-alpine-linux-musl; exit; }
+exec $1 "\$@"
+END
+    chmod 755 "$shims/cc"
+    cd "$out" || return 1
+}
+
+@test "without apt a musl system's own compiler and libraries are used" {
+    system_of_musl "$project_root/build/deps/$(uname -m)/cc"
+    run_split env PATH="$shims" ./build.sh
+    assert_status 0
+    check_form build/shimbox
+    [ ! -s "$calls" ]
+    run_split env PATH="$shims" ./build.sh
+    assert_stdout "build/shimbox is up to date"
+}
+
+@test "without apt, what is missing is named" {
+    system_of_musl "gcc -nostdinc" # finds no header
+    run_split env PATH="$shims" ./build.sh
+    assert_status 1
+    assert_stderr_has "libjson-c.a and libcap-ng.a"
+    rm "$shims/cc"
+    run_split env PATH="$shims" ./build.sh
+    assert_status 1
+    assert_stderr_has "no apt-get, and no compiler for musl"
 }
 
 @test "make without the libraries says: run ./build.sh" {

@@ -50,6 +50,7 @@ struct container {
 
     /* The child's own. */
     int channel;        /* to the parent, sync.h */
+    int covered[2];     /* what is mounted on /proc and on /sys, -1: nothing */
     bool enter_as_user; /* root may not enter the working directory, the user will try */
     char **environment; /* of the program */
 };
@@ -58,10 +59,16 @@ struct container {
 void container_init(struct container *container, const struct config *config);
 void container_free(struct container *container);
 
+/* Close all descriptors but the channel. */
+void container_close(struct container *container);
+
 /* Check what can only be checked against this machine and caller, and pin what has to be opened
  * outside: /proc, namespaces, root and mount sources. Changes nothing.
  * Returns 0 or a negative errno (recorded with the config's field). */
 int container_prepare(struct container *container);
+
+/* Does it join any namespace that exists? */
+bool container_joins_namespaces(const struct container *container);
 
 /* Create the container, run its program, pass signals on, and wait until it ends. Everything that
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the

@@ -35,7 +35,7 @@ static uint64_t new_namespaces(const struct config *config)
     return flags;
 }
 
-static bool joins_namespaces(const struct container *container)
+bool container_joins_namespaces(const struct container *container)
 {
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         if (container->namespaces[type] >= 0)
@@ -45,12 +45,20 @@ static bool joins_namespaces(const struct container *container)
 }
 
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
- * child of the parent, and say which it is. */
+ * child of the parent, and say which it is. From the moment of joining until the program is
+ * executed, whoever has the privileges of the joined user namespace could look into these
+ * processes, whose descriptors lead to the host; not if they are not dumpable (CVE-2016-9962). An
+ * ordinary user has nothing to hide that is not reachable anyway, and could not write ID mappings
+ * any more. */
 static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
 {
     trace_child("join");
     struct process child = NO_PROCESS;
-    pid_t pid = namespace_join_all(container->namespaces);
+    pid_t pid = 0;
+    if (container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        pid = fail(errno, "cannot hide the set-up from the namespaces to join");
+    if (pid == 0)
+        pid = namespace_join_all(container->namespaces);
     if (pid == 0)
         pid = process_clone(flags | CLONE_PARENT, -1, &child);
     if (pid == 0)
@@ -70,19 +78,22 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
     pid_t pid = process_clone(0, -1, &joiner);
     if (pid < 0)
         return pid;
-    if (pid == 0)
+    if (pid == 0) {
+        close(channel);
         join_and_clone(container, flags);
-    int pidfd = -1;
+    }
+    autoclose int pidfd = -1;
     int type = sync_receive(channel, &pidfd);
     if (type != SYNC_CHILD || pidfd < 0) {
-        close_fd(&pidfd);
         return type < 0 || error_is_set()
                    ? -EINVAL
                    : fail(EPIPE, "the process that joins namespaces is gone");
     }
-    child->pidfd = pidfd;
-    child->pid = process_of_pidfd(pidfd);
-    return child->pid < 0 ? child->pid : 0;
+    pid = process_of_pidfd(pidfd);
+    if (pid < 0)
+        return pid;
+    *child = (struct process){.pid = pid, .pidfd = take_fd(&pidfd)};
+    return 0;
 }
 
 /* Make the child. In the child itself this does not return. */
@@ -91,11 +102,14 @@ static int clone_child(struct container *container, int channel, struct process 
     uint64_t flags = new_namespaces(container->config);
     step("create the container's process");
     trace_field("/linux/namespaces");
-    if (joins_namespaces(container))
+    if (container_joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
     pid_t pid = process_clone(flags, -1, child);
-    if (pid == 0)
+    if (pid == 0) {
+        /* Else the child would keep the channel open that tells it of its parent's end. */
+        close(channel);
         setup_container(container);
+    }
     if (pid < 0)
         error_field("/linux/namespaces");
     return pid < 0 ? pid : 0;
@@ -103,14 +117,16 @@ static int clone_child(struct container *container, int channel, struct process 
 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
-    if (!container->new_user)
-        return 0;
-    int result = idmaps_write(container->proc, child->pid, container->maps);
+    int result = 0;
+    if (container->new_user)
+        result = idmaps_write(container->proc, child->pid, container->maps);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;
     }
-    return sync_send(channel, SYNC_MAPPED);
+    return container->new_user || container_joins_namespaces(container)
+               ? sync_send(channel, SYNC_MAPPED)
+               : 0;
 }
 
 int container_run(struct container *container)

@@ -20,26 +20,33 @@
 
 void container_init(struct container *container, const struct config *config)
 {
-    *container =
-        (struct container){.config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1};
+    *container = (struct container){
+        .config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1, .covered = {-1, -1}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
 }
 
-void container_free(struct container *container)
+void container_close(struct container *container)
 {
-    for (size_t i = 0; container->options && i < container->mount_count; i++)
-        mount_options_free(&container->options[i]);
     for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
-    idmaps_free(&container->own_maps);
-    free_pointer(&container->options);
-    free_pointer(&container->sources);
+    for (size_t i = 0; i < sizeof(container->covered) / sizeof(container->covered[0]); i++)
+        close_fd(&container->covered[i]);
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+}
+
+void container_free(struct container *container)
+{
+    container_close(container);
+    for (size_t i = 0; container->options && i < container->mount_count; i++)
+        mount_options_free(&container->options[i]);
+    idmaps_free(&container->own_maps);
+    free_pointer(&container->options);
+    free_pointer(&container->sources);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -230,7 +237,6 @@ int container_prepare(struct container *container)
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
-    capability_known(); /* read while /proc is still the host's */
     int result = check_mount_namespace(config);
     if (result == 0)
         result = check_user_namespace(container);

@@ -22,10 +22,16 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* Until its maps are there, nothing in a new user namespace has an id. */
+/* Until its maps are there, nothing in a new user namespace has an id. And a process that was made
+ * on behalf of the parent says nothing before the parent knows of it. The parent may have ended
+ * before this was asked for; then the message does not come. */
 static int wait_for_mappings(struct container *container)
 {
-    return container->new_user ? sync_expect(container->channel, SYNC_MAPPED) : 0;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return fail(errno, "cannot follow the parent process");
+    return container->new_user || container_joins_namespaces(container)
+               ? sync_expect(container->channel, SYNC_MAPPED)
+               : 0;
 }
 
 static int enter_user_namespace(struct container *container)

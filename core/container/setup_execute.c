@@ -23,6 +23,8 @@
 #include "core/oci/config.h"
 #include "core/oci/passwd.h"
 
+#define PASSWD_SIZE_MAX (256 << 20) /* bytes that are worth reading to find a home directory */
+
 /* The kernel's own answer, not libc's: it does not start with a slash when the directory cannot be
  * reached from the root, which means that it is none of the container's (CVE-2024-21626). */
 static int check_inside(const char *cwd)
@@ -31,8 +33,19 @@ static int check_inside(const char *cwd)
     if (sys_getcwd(path, sizeof(path)) < 0)
         return fail(errno, "cannot find out the working directory");
     if (path[0] != '/')
-        return fail(EPERM, "working directory %s is outside of the root file system", cwd);
+        return fail(EXDEV, "working directory %s is outside of the root file system", cwd);
     return 0;
+}
+
+/* Below the root by descriptor: a link of procfs, such as /proc/self/fd/3, leads nowhere. */
+static int enter_directory(const struct container *container, const char *cwd)
+{
+    autoclose int directory = path_open_in_root(container->root, cwd, O_PATH | O_DIRECTORY);
+    if (directory < 0)
+        return directory;
+    if (fchdir(directory) < 0)
+        return fail(errno, "cannot enter the working directory %s", cwd);
+    return check_inside(cwd);
 }
 
 /* First as root, who may enter what the user may not; if root may not (a network file system), the
@@ -40,29 +53,23 @@ static int check_inside(const char *cwd)
 int setup_working_directory(struct container *container)
 {
     const char *cwd = container->config->process.cwd;
-    if (chdir(cwd) < 0) {
-        if (errno == ENOENT) {
-            autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
-            if (made < 0)
-                return made;
-            return fchdir(made) < 0 ? fail(errno, "cannot enter %s", cwd) : check_inside(cwd);
-        }
-        if (errno != EACCES && errno != EPERM)
-            return fail(errno, "cannot enter the working directory %s", cwd);
-        container->enter_as_user = true;
-        return 0;
+    int result = enter_directory(container, cwd);
+    if (result == -ENOENT) {
+        error_clear();
+        autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
+        result = made < 0 ? made : enter_directory(container, cwd);
     }
-    return check_inside(cwd);
+    if (result != -EACCES && result != -EPERM)
+        return result;
+    error_clear();
+    container->enter_as_user = true;
+    return 0;
 }
 
 int setup_working_directory_as_user(struct container *container)
 {
-    const char *cwd = container->config->process.cwd;
-    if (!container->enter_as_user)
-        return 0;
-    if (chdir(cwd) < 0)
-        return fail(errno, "cannot enter the working directory %s", cwd);
-    return check_inside(cwd);
+    return container->enter_as_user ? enter_directory(container, container->config->process.cwd)
+                                    : 0;
 }
 
 static const char *find_variable(const char *const *environment, const char *name)
@@ -75,34 +82,65 @@ static const char *find_variable(const char *const *environment, const char *nam
     return NULL;
 }
 
+static bool is_plain_file(int fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_size <= PASSWD_SIZE_MAX;
+}
+
+/* The image may have a device under that name, which never ends, or acts when it is opened: it is
+ * looked at before. */
+static int open_passwd(const struct container *container)
+{
+    static const char path[] = "/etc/passwd";
+    autoclose int file = path_open_in_root(container->root, path, O_PATH);
+    if (!is_plain_file(file))
+        return -1;
+    close_fd(&file);
+    file = path_open_in_root(container->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    return is_plain_file(file) ? take_fd(&file) : -1;
+}
+
 /* What the container's own passwd says of its user; without a readable one: nothing. */
 static void find_user(const struct container *container, struct passwd_user *user)
 {
     *user = (struct passwd_user){.found = false};
     struct passwd_notes notes = {0};
-    autoclose int file = path_open_in_root(container->root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    autoclose int file = open_passwd(container);
     if (file < 0 ||
         passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes) < 0)
         error_clear();
 }
 
-/* HOME, where the config does not say: what the container's own passwd has, or "/". */
+/* Is a later entry about the same variable? */
+static bool is_overridden(const char *const *entry)
+{
+    size_t length = strcspn(*entry, "=") + 1;
+    for (const char *const *later = entry + 1; *later; later++) {
+        if (strncmp(*later, *entry, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of two entries for one variable the later counts: programs read the first one. HOME, where the
+ * config does not say: what the container's own passwd has, or "/". */
 int setup_environment(struct container *container)
 {
-    const struct config_process *process = &container->config->process;
-    const char *home = find_variable(process->env, "HOME");
+    const char *const *environment = (const char *const *)container->config->process.env;
     size_t count = 0;
-    while (process->env[count])
+    while (environment[count])
         count++;
     container->environment = calloc(count + 2, sizeof(*container->environment));
     if (!container->environment)
         return fail(ENOMEM, "cannot make the environment");
     size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(process->env[i], "HOME=", 5) != 0 || (home && *home))
-            container->environment[used++] = (char *)(uintptr_t)process->env[i];
+    for (; *environment; environment++) {
+        if (strcmp(*environment, "HOME=") != 0 && !is_overridden(environment))
+            container->environment[used++] = (char *)(uintptr_t)*environment;
     }
-    if (home && *home)
+    if (find_variable((const char *const *)container->environment, "HOME"))
         return 0;
     struct passwd_user user;
     find_user(container, &user);
@@ -118,8 +156,7 @@ int setup_environment(struct container *container)
 static int find_program(const char *name, const char *search, char *path, size_t size)
 {
     if (strchr(name, '/')) {
-        snprintf(path, size, "%s", name);
-        return 0;
+        return snprintf(path, size, "%s", name) < (int)size ? 0 : ENAMETOOLONG;
     }
     int found = ENOENT;
     while (search && *name) {
@@ -162,6 +199,30 @@ static int follow_parent(const struct container *container)
     return 0;
 }
 
+/* Whatever was opened outside, by us or by who started us, may lead outside: it is gone before the
+ * program's path is looked up, or an image could name a program behind /proc/self/fd
+ * (CVE-2024-21626). Only the channel and the trace stay, which are no directories, and closed by
+ * the exec. */
+static int close_descriptors(struct container *container)
+{
+    unsigned from = 3 + container->preserved_fds;
+    int kept[] = {container->channel, trace_descriptor()};
+    container_close(container);
+    for (;;) {
+        int next = -1;
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (next < 0 || kept[i] < next))
+                next = kept[i];
+        }
+        if ((next < 0 || (unsigned)next > from) &&
+            sys_close_range(from, next < 0 ? ~0U : (unsigned)next - 1, 0) < 0)
+            return fail(errno, "cannot close descriptors");
+        if (next < 0)
+            return 0;
+        from = (unsigned)next + 1;
+    }
+}
+
 static int fail_program(int number, const char *name)
 {
     if (number == ENOENT && !strchr(name, '/'))
@@ -174,16 +235,18 @@ int setup_execute(struct container *container)
     const struct config_process *process = &container->config->process;
     char *const *argv = container->program;
     char path[PATH_MAX];
-    int number = find_program(argv[0], find_variable(process->env, "PATH"), path, sizeof(path));
+    int result = close_descriptors(container);
+    if (result < 0)
+        return result;
+    int number =
+        find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
+                     path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
-    int result = follow_parent(container);
+    result = follow_parent(container);
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    /* Whatever was opened without close-on-exec, by us or by who started us. */
-    if (sys_close_range(3 + container->preserved_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        return fail(errno, "cannot mark descriptors to be closed");
     reset_signals();
     trace_flush();
     execve(path, argv, container->environment);

@@ -63,10 +63,15 @@ static bool is_protected(int exe, int start, int *overlay)
     return true;
 }
 
-/* Without CAP_SYS_ADMIN here, a container's ids are the caller's own and its subordinate ones. The
+/* Without these capabilities, a container's ids are the caller's own and its subordinate ones. The
  * file is out of their reach if it is root's and only root may write to it. */
 static bool is_out_of_reach(int exe)
 {
+    static const int reaching[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_DAC_OVERRIDE};
+    for (size_t i = 0; i < sizeof(reaching) / sizeof(reaching[0]); i++) {
+        if (capability_have(reaching[i]))
+            return false;
+    }
     struct stat status;
     return geteuid() != 0 && fstat(exe, &status) == 0 && status.st_uid == 0 &&
            (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
