@@ -20,7 +20,9 @@ static void hint_from_context(int context)
         return;
     message[length] = '\0';
     message[strcspn(message, "\n")] = '\0';
-    error_hint("%s", message + 2);
+    /* This one means that the mounts here hide parts of it; callers have better advice. */
+    if (!strstr(message, "Mount too revealing"))
+        error_hint("%s", message + 2);
 }
 
 /* Tell the file system one option: "size=1m" or "sync". */

@@ -5,7 +5,7 @@ load ../lib/helpers
 
 setup() {
     need_root
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return 1
 }
 
 teardown() {
@@ -15,7 +15,7 @@ teardown() {
 @test "in an empty directory" {
     leak_snapshot
     mkdir empty
-    cd empty
+    cd empty || return 1
     run_split "$SHIMBOX" --list
     expected=$stdout
     run_split "$SHIMBOX" run -- shimbox --list
