@@ -134,6 +134,9 @@ int container_run(struct container *container)
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
      */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    /* Whoever ignores this one never hears of a child's end, and there is no exit code to wait for;
+     * that it is ignored may come from the caller, through exec. */
+    signal(SIGCHLD, SIG_DFL);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &container->signals);
