@@ -182,7 +182,7 @@ static void end_orphans(const struct supervision *supervision)
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
-    sigfillset(&signals);
+    process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         return fail(errno, "cannot receive signals by descriptor");
