@@ -27,8 +27,8 @@ if [ "${{create:-}}" ]; then
         </dev/null >{folder}/peer.out 2>{folder}/peer.err
     echo $? >{folder}/peer.code
     env -u NOTIFY_SOCKET {shimbox} run --bundle "$bundle" facts \\
-        </dev/null >{folder}/shimbox.out 2>{folder}/shimbox.err
-    echo $? >{folder}/shimbox.code
+        </dev/null >{folder}/ours.out 2>{folder}/ours.err
+    echo $? >{folder}/ours.code
     cmp "$bundle/config.json" {folder}/config.json >&2 || exit 1
 fi
 exec runc "$@"
@@ -97,16 +97,16 @@ class Podman(Folder):
 
     def run_image(self, image, options, arguments):
         """Run the image; returns what podman printed, and what each runtime did before."""
-        for name in ("peer", "shimbox"):
+        for name in ("peer", "ours"):
             for kind in ("out", "err", "code"):
                 (self.folder / f"{name}.{kind}").unlink(missing_ok=True)
         ulimit = [] if any("--ulimit" in option for option in options) else ["--ulimit=host"]
         done = self.call_podman(
             "run", "--rm", "--network=none", "--pids-limit=0", *ulimit, "--log-driver=none",
             *options, f"localhost/{image}", *arguments)
-        self.assertTrue((self.folder / "shimbox.code").exists(), done.stderr)
+        self.assertTrue((self.folder / "ours.code").exists(), done.stderr)
         results = []
-        for name in ("peer", "shimbox"):
+        for name in ("peer", "ours"):
             code, out, err = (
                 (self.folder / f"{name}.{kind}").read_text() for kind in ("code", "out", "err"))
             results.append((int(code), out, err))
