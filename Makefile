@@ -112,7 +112,7 @@ build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 # ---- what the tests need ----
 
 CORE_TESTS := $(patsubst %.c,build/debug/%,$(sort $(wildcard tests/core/*.c)))
-tests: build/tests/probe $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
+tests: build/tests/probe build/tests/deny $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
 
 # An archive here, so that a test may replace a function of core.
 build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
@@ -127,6 +127,11 @@ build/debug/tests/core/%: tests/core/%.c build/debug/core.a build/debug/obj/comp
 build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $(filter %.c,$^) $(TOOLCHAIN_END)
+
+# A kernel that lacks one system call.
+build/tests/deny: tests/faults/deny.c $(OUT)/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $< $(TOOLCHAIN_END)
 
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)

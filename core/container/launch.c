@@ -120,6 +120,10 @@ static int map_ids(const struct container *container, const struct process *chil
     int result = 0;
     if (container->new_user)
         result = idmaps_write(container->proc, child->pid, container->maps);
+    /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
+    sigset_t all;
+    process_all_signals(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;
@@ -134,8 +138,11 @@ int container_run(struct container *container)
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
      */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    /* Whoever ignores this one never hears of a child's end, and there is no exit code to wait for;
+     * that it is ignored may come from the caller, through exec. */
+    signal(SIGCHLD, SIG_DFL);
     sigset_t all;
-    sigfillset(&all);
+    process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, &container->signals);
     int ends[2] = {-1, -1};
     int result = sync_open(ends);

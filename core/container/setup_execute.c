@@ -19,6 +19,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/path.h"
+#include "core/linux/process.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 #include "core/oci/passwd.h"
@@ -176,17 +177,6 @@ static int find_program(const char *name, const char *search, char *path, size_t
     return found;
 }
 
-/* The program starts with the signals of a fresh login: nothing blocked, nothing ignored. */
-static void reset_signals(void)
-{
-    const struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Die with the parent. The kernel forgets this when ids change, so it comes after that; if the
  * parent is gone already, its end of the channel is closed. */
 static int follow_parent(const struct container *container)
@@ -247,7 +237,7 @@ int setup_execute(struct container *container)
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    reset_signals();
+    process_reset_signals();
     trace_flush();
     execve(path, argv, container->environment);
     number = errno;

@@ -115,7 +115,7 @@ static int handle_message(struct supervision *supervision)
 
 /* Reap everything that has ended: the container's process, and orphans that came to us. Signals of
  * the same number are merged, so one SIGCHLD can stand for many children. */
-static void reap(struct supervision *supervision)
+static int reap(struct supervision *supervision)
 {
     int status;
     pid_t pid;
@@ -127,6 +127,7 @@ static void reap(struct supervision *supervision)
         supervision->child->pid = 0;
         close_fd(&supervision->child->pidfd);
     }
+    return pid == 0 || supervision->ended ? 0 : fail(errno, "cannot wait for the container");
 }
 
 /* A signal came. Until the program runs there is nobody to pass it on to: one that asks us to end
@@ -137,10 +138,8 @@ static int handle_signal(struct supervision *supervision)
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
         return 0;
     int number = (int)signal.ssi_signo;
-    if (number == SIGCHLD) {
-        reap(supervision);
-        return 0;
-    }
+    if (number == SIGCHLD)
+        return reap(supervision);
     if (supervision->channel < 0) {
         sys_pidfd_send_signal(supervision->child->pidfd, number);
         return 0;
@@ -183,7 +182,7 @@ static void end_orphans(const struct supervision *supervision)
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
-    sigfillset(&signals);
+    process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         return fail(errno, "cannot receive signals by descriptor");

@@ -502,7 +502,9 @@ class Session(ContainerTest):
     def test_signals_reset(self):
         script = 'trap "" INT TERM USR1 PIPE CHLD; exec "$@"'
         def block():
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGTERM, signal.SIGHUP, 40])
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGTERM, signal.SIGHUP, 34, 40, 64])
+            for number in (34, 35, 64):
+                signal.signal(number, signal.SIG_IGN)
         facts = self.ask(self.config("signals"), prefix=["sh", "-c", script, "sh"], preexec_fn=block)
         self.assertEqual(facts["signals.blocked"], "")
         self.assertEqual(facts["signals.ignored"], "")
