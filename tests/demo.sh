@@ -25,8 +25,11 @@ make_rootfs() {
     if [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
         # shellcheck source=/dev/null
         suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
-        mirror=$(awk '/^URIs:/{print $2; exit} /^deb /{print $2; exit}' \
+        mirror=$(awk '/^URIs:/{print $2; exit} /^deb /{for (i = 2; i <= NF; i++)
+            if ($i ~ /^[a-z]+:/) {print $i; exit}}' \
             /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null || true)
+        printf ' (Debian, by debootstrap: half a minute or more) ...'
+        rm -rf --one-file-system "$rootfs.new"
         if debootstrap --variant=minbase "$suite" "$rootfs.new" ${mirror:+"$mirror"} \
             >"$rootfs.log" 2>&1; then
             mv "$rootfs.new" "$rootfs"
@@ -49,8 +52,11 @@ show "$shimbox" run -- shimbox --list
 printf '\nA root file system in %s ...' "${rootfs#"$PWD"/}"
 make_rootfs
 echo " ready"
+# shellcheck disable=SC2016 # the container's shell is to expand these
 show "$shimbox" run --rootfs "$rootfs" -- sh -c \
-    'echo "pid $$ on $(hostname)"; ls / | sort | head -n 5 | tr "\n" " "; echo; ps 2>/dev/null || cat /proc/1/comm'
+    'echo "pid $$, uid $(id -u), on $(hostname)"; cat /proc/1/comm'
+[ ! -e "$rootfs/usr/bin/apt-get" ] ||
+    show "$shimbox" run --rootfs "$rootfs" -- sh -c 'apt-get --version | head -n 1'
 code=0
 show "$shimbox" run --rootfs "$rootfs" -- sh -c 'exit 7' || code=$?
 echo "exit code: $code"
