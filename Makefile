@@ -7,6 +7,7 @@
 
 VERSION := 0.1.0
 
+comma := ,
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -23,7 +24,8 @@ all:
 
 # Targets that need no toolchain.
 PLAIN := clean dist lint lint-cheap fuzz debug
-ifneq ($(filter-out $(PLAIN),$(or $(MAKECMDGOALS),all)),)
+COMPILES := $(filter-out $(PLAIN),$(or $(MAKECMDGOALS),all))
+ifneq ($(COMPILES),)
 ifeq ($(wildcard $(DEPS)/toolchain.mk),)
 $(error the toolchain and static libraries for $(ARCH) are not there yet: run ./build.sh$(if \
     $(filter-out $(NATIVE),$(ARCH)), --arch $(ARCH)))
@@ -57,9 +59,11 @@ SECTIONS := -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
 CFLAGS ?= -Os
 RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(CFLAGS) $(TOOLCHAIN_CPPFLAGS) $(CPPFLAGS)
 
-# Separate code costs up to three pages of padding in the file; without it constants and relocation
-# tables would be mapped executable. Objects, not an archive: an archive would leave applets out.
-LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+# Code in pages of its own, so that constants cannot be executed. On x86-64 this costs 4 KiB; where
+# pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
+# Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
+SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
+LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack $(SEPARATE) \
     -Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-O1 -s
 LIBRARIES := -ljson-c -lcap-ng $(TOOLCHAIN_END)
 
@@ -82,10 +86,14 @@ DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER)
 all: $(OUT)/shimbox
 debug: build/debug/shimbox
 
+ifneq ($(COMPILES),)
 $(call record,$(OUT)/obj/compile,$(CC) $(RELEASE))
 $(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LIBRARIES) $(SOURCES))
+endif
+ifneq ($(filter debug tests,$(MAKECMDGOALS)),)
 $(call record,build/debug/obj/compile,$(DEBUG_CC) $(DEBUG))
 $(call record,build/debug/obj/link,$(DEBUG_LIBRARIES) $(SOURCES))
+endif
 
 $(OUT)/obj/%.o: %.c $(OUT)/obj/compile $(wildcard $(DEPS)/key)
 	@mkdir -p $(@D)
@@ -96,7 +104,7 @@ build/debug/obj/%.o: %.c build/debug/obj/compile
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
 
 $(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
 
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
@@ -128,7 +136,7 @@ build/tests/deny: tests/faults/deny.c $(OUT)/obj/compile
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)
 $(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
 build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
 
@@ -221,4 +229,4 @@ clean:
 	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/man $(OUT)/completions \
 	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
 
--include $(shell find build -name '*.d' -not -path 'build/deps/*' 2>/dev/null)
+-include $(shell find $(OUT)/obj build/debug build/fuzz/obj -type f -name '*.d' 2>/dev/null)

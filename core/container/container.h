@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
 
@@ -24,15 +25,25 @@ struct container {
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
+    /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
+     * child sets the container up; and once the program runs, when there is nothing to do but wait:
+     * the time to release what is not needed any more, the config too. */
+    void (*when_setting_up)(void *context);
+    void (*when_running)(void *context);
+    void *context;
 
     /* Pinned by the parent before it creates the child (prepare.c). */
-    bool privileged; /* may mount in the present mount namespace */
-    bool new_user;   /* the child gets a new user namespace */
-    int proc;        /* the host's /proc */
-    int root;        /* detached clone of the root directory, -1: the child makes it;
-                        in the child: the root of the container */
-    int exe;         /* our own executable, for the embedded root */
+    bool privileged;           /* may mount in the present mount namespace */
+    bool new_user;             /* the child gets a new user namespace */
+    bool new_pid;              /* and a new pid namespace, which ends with it */
+    int proc;                  /* the host's /proc */
+    int root;                  /* detached clone of the root directory, -1: the child makes it;
+                                  in the child: the root of the container */
+    struct idmaps own_maps;    /* chosen here, where the config has none */
+    const struct idmaps *maps; /* of the new user namespace */
+    int exe;                   /* our own executable, for the embedded root */
     int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
+    size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
     sigset_t signals;                /* signal mask of the caller */

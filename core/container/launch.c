@@ -25,7 +25,11 @@ static uint64_t new_namespaces(const struct config *config)
     uint64_t flags = 0;
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         const struct config_namespace *wanted = &config->namespaces[type];
-        if (wanted->wanted && !wanted->path && type != NAMESPACE_TIME)
+        /* The root of /dev/mqueue gets the ids of whoever makes the ipc namespace: so that is made
+         * by the child, when it has ids. */
+        bool later = type == NAMESPACE_TIME ||
+                     (type == NAMESPACE_IPC && config->namespaces[NAMESPACE_USER].wanted);
+        if (wanted->wanted && !wanted->path && !later)
             flags |= namespace_flag((enum namespace_type)type);
     }
     return flags;
@@ -115,7 +119,11 @@ static int map_ids(const struct container *container, const struct process *chil
 {
     int result = 0;
     if (container->new_user)
-        result = idmaps_write(container->proc, child->pid, &container->config->maps);
+        result = idmaps_write(container->proc, child->pid, container->maps);
+    /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
+    sigset_t all;
+    process_all_signals(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
     if (result < 0) {
         error_field("/linux/uidMappings");
         return result;
@@ -134,7 +142,7 @@ int container_run(struct container *container)
      * that it is ignored may come from the caller, through exec. */
     signal(SIGCHLD, SIG_DFL);
     sigset_t all;
-    sigfillset(&all);
+    process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, &container->signals);
     int ends[2] = {-1, -1};
     int result = sync_open(ends);
@@ -148,6 +156,8 @@ int container_run(struct container *container)
     close_fd(&child_end);
     if (result == 0)
         result = map_ids(container, &child, channel);
+    if (result == 0 && container->when_setting_up)
+        container->when_setting_up(container->context);
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

@@ -28,7 +28,7 @@ void container_init(struct container *container, const struct config *config)
 
 void container_close(struct container *container)
 {
-    for (size_t i = 0; container->sources && i < container->config->mount_count; i++)
+    for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
@@ -42,8 +42,9 @@ void container_close(struct container *container)
 void container_free(struct container *container)
 {
     container_close(container);
-    for (size_t i = 0; container->options && i < container->config->mount_count; i++)
+    for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
+    idmaps_free(&container->own_maps);
     free_pointer(&container->options);
     free_pointer(&container->sources);
 }
@@ -83,15 +84,30 @@ static int check_mount_namespace(const struct config *config)
     return 0;
 }
 
+/* An ordinary user's ids can be told without being asked (crun's rootless specification does not
+ * name them). For root there is no such choice. */
+static int choose_maps(struct container *container)
+{
+    container->maps = &container->config->maps;
+    if (container->maps->uid.count > 0 && container->maps->gid.count > 0)
+        return 0;
+    if (container->privileged)
+        return fail_config("/linux/uidMappings",
+                           "a new user namespace needs uidMappings and gidMappings");
+    container->maps = &container->own_maps;
+    return idmaps_by_word(&container->own_maps, "auto");
+}
+
 static int check_user_namespace(struct container *container)
 {
     const struct config *config = container->config;
     const struct config_namespace *user = &config->namespaces[NAMESPACE_USER];
     container->privileged = capability_have(CAP_SYS_ADMIN);
     container->new_user = user->wanted && !user->path;
-    if (container->new_user && (config->maps.uid.count == 0 || config->maps.gid.count == 0))
-        return fail_config("/linux/uidMappings",
-                           "a new user namespace needs uidMappings and gidMappings");
+    container->new_pid =
+        config->namespaces[NAMESPACE_PID].wanted && !config->namespaces[NAMESPACE_PID].path;
+    if (container->new_user && choose_maps(container) < 0)
+        return -EINVAL;
     if (container->privileged || user->wanted)
         return 0;
     int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
@@ -114,6 +130,7 @@ static int check_program(struct container *container)
 static int parse_mount_options(struct container *container)
 {
     const struct config *config = container->config;
+    container->mount_count = config->mount_count;
     container->options = calloc(config->mount_count + 1, sizeof(*container->options));
     container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
     if (!container->options || !container->sources)
@@ -131,6 +148,8 @@ static int parse_mount_options(struct container *container)
         snprintf(field, sizeof(field), "/mounts/%zu", i);
         if (container->options[i].bind && !mount->source)
             return fail_config(field, "a bind mount needs a source");
+        if (container->options[i].copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
+            return fail_config(field, "the option tmpcopyup is for tmpfs only");
         if (!container->options[i].bind && !mount->type)
             return fail_config(field, "a mount needs a type, or the option bind");
     }
@@ -218,7 +237,6 @@ int container_prepare(struct container *container)
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
-    capability_known(); /* read while /proc is still the host's */
     int result = check_mount_namespace(config);
     if (result == 0)
         result = check_user_namespace(container);

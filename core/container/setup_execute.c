@@ -19,6 +19,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/path.h"
+#include "core/linux/process.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 #include "core/oci/passwd.h"
@@ -33,8 +34,19 @@ static int check_inside(const char *cwd)
     if (sys_getcwd(path, sizeof(path)) < 0)
         return fail(errno, "cannot find out the working directory");
     if (path[0] != '/')
-        return fail(EPERM, "working directory %s is outside of the root file system", cwd);
+        return fail(EXDEV, "working directory %s is outside of the root file system", cwd);
     return 0;
+}
+
+/* Below the root by descriptor: a link of procfs, such as /proc/self/fd/3, leads nowhere. */
+static int enter_directory(const struct container *container, const char *cwd)
+{
+    autoclose int directory = path_open_in_root(container->root, cwd, O_PATH | O_DIRECTORY);
+    if (directory < 0)
+        return directory;
+    if (fchdir(directory) < 0)
+        return fail(errno, "cannot enter the working directory %s", cwd);
+    return check_inside(cwd);
 }
 
 /* First as root, who may enter what the user may not; if root may not (a network file system), the
@@ -42,29 +54,23 @@ static int check_inside(const char *cwd)
 int setup_working_directory(struct container *container)
 {
     const char *cwd = container->config->process.cwd;
-    if (chdir(cwd) < 0) {
-        if (errno == ENOENT) {
-            autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
-            if (made < 0)
-                return made;
-            return fchdir(made) < 0 ? fail(errno, "cannot enter %s", cwd) : check_inside(cwd);
-        }
-        if (errno != EACCES && errno != EPERM)
-            return fail(errno, "cannot enter the working directory %s", cwd);
-        container->enter_as_user = true;
-        return 0;
+    int result = enter_directory(container, cwd);
+    if (result == -ENOENT) {
+        error_clear();
+        autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
+        result = made < 0 ? made : enter_directory(container, cwd);
     }
-    return check_inside(cwd);
+    if (result != -EACCES && result != -EPERM)
+        return result;
+    error_clear();
+    container->enter_as_user = true;
+    return 0;
 }
 
 int setup_working_directory_as_user(struct container *container)
 {
-    const char *cwd = container->config->process.cwd;
-    if (!container->enter_as_user)
-        return 0;
-    if (chdir(cwd) < 0)
-        return fail(errno, "cannot enter the working directory %s", cwd);
-    return check_inside(cwd);
+    return container->enter_as_user ? enter_directory(container, container->config->process.cwd)
+                                    : 0;
 }
 
 static const char *find_variable(const char *const *environment, const char *name)
@@ -108,23 +114,34 @@ static void find_user(const struct container *container, struct passwd_user *use
         error_clear();
 }
 
-/* HOME, where the config does not say: what the container's own passwd has, or "/". */
+/* Is a later entry about the same variable? */
+static bool is_overridden(const char *const *entry)
+{
+    size_t length = strcspn(*entry, "=") + 1;
+    for (const char *const *later = entry + 1; *later; later++) {
+        if (strncmp(*later, *entry, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of two entries for one variable the later counts: programs read the first one. HOME, where the
+ * config does not say: what the container's own passwd has, or "/". */
 int setup_environment(struct container *container)
 {
-    const struct config_process *process = &container->config->process;
-    const char *home = find_variable(process->env, "HOME");
+    const char *const *environment = (const char *const *)container->config->process.env;
     size_t count = 0;
-    while (process->env[count])
+    while (environment[count])
         count++;
     container->environment = calloc(count + 2, sizeof(*container->environment));
     if (!container->environment)
         return fail(ENOMEM, "cannot make the environment");
     size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(process->env[i], "HOME=", 5) != 0 || (home && *home))
-            container->environment[used++] = (char *)(uintptr_t)process->env[i];
+    for (; *environment; environment++) {
+        if (strcmp(*environment, "HOME=") != 0 && !is_overridden(environment))
+            container->environment[used++] = (char *)(uintptr_t)*environment;
     }
-    if (home && *home)
+    if (find_variable((const char *const *)container->environment, "HOME"))
         return 0;
     struct passwd_user user;
     find_user(container, &user);
@@ -158,17 +175,6 @@ static int find_program(const char *name, const char *search, char *path, size_t
         search = search[length] ? search + length + 1 : NULL;
     }
     return found;
-}
-
-/* The program starts with the signals of a fresh login: nothing blocked, nothing ignored. */
-static void reset_signals(void)
-{
-    const struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Die with the parent. The kernel forgets this when ids change, so it comes after that; if the
@@ -222,19 +228,21 @@ int setup_execute(struct container *container)
     int result = close_descriptors(container);
     if (result < 0)
         return result;
-    int number = find_program(argv[0], find_variable(process->env, "PATH"), path, sizeof(path));
+    int number =
+        find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
+                     path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
     result = follow_parent(container);
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    reset_signals();
+    process_reset_signals();
     trace_flush();
     execve(path, argv, container->environment);
     number = errno;
     result = fail_exec(number, "cannot execute %s", path);
-    if (number == ENOENT)
+    if (number == ENOENT && access(path, F_OK) == 0)
         error_hint("the interpreter of the script, or the loader of the program, is missing");
     else if (number == ENOEXEC)
         error_hint("neither a program for this machine nor a script with a #! line");

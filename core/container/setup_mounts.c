@@ -16,6 +16,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/setup.h"
+#include "core/linux/copy.h"
 #include "core/linux/mount.h"
 #include "core/linux/path.h"
 #include "core/linux/sys.h"
@@ -162,7 +163,10 @@ static int open_mount(struct container *container, size_t i)
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
         fd = create_cgroup(options);
     } else {
-        fd = mount_create(mount->type, mount->source, options);
+        struct mount_options writable = *options;
+        if (options->copy_up)
+            writable.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+        fd = mount_create(mount->type, mount->source, &writable);
         if (fd < 0)
             return hint_for_type(mount->type, fd);
         if (options->propagation)
@@ -172,6 +176,16 @@ static int open_mount(struct container *container, size_t i)
     if (fd < 0)
         return fd;
     return result < 0 ? result : take_fd(&fd);
+}
+
+/* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
+static int attach_copy(int mount, int target, const char *destination, bool readonly)
+{
+    step("copy what is in %s", destination);
+    int result = copy_tree(target, mount, destination);
+    if (result == 0 && readonly)
+        result = mount_set_readonly(mount, false);
+    return result < 0 ? result : mount_attach(mount, target, destination);
 }
 
 static int mount_one(struct container *container, size_t i)
@@ -192,7 +206,12 @@ static int mount_one(struct container *container, size_t i)
     if (target < 0)
         return target;
     int result = check_target(container, fd, target, mount->destination);
-    if (result == 0)
+    if (result < 0)
+        return result;
+    if (container->options[i].copy_up)
+        result = attach_copy(fd, target, mount->destination,
+                             container->options[i].set & MOUNT_ATTR_RDONLY);
+    else
         result = mount_attach(fd, target, mount->destination);
     if (result == 0)
         remember(container, &fd, target, mount->destination);

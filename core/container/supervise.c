@@ -92,6 +92,8 @@ static int begin_program(struct supervision *supervision)
         if (sigismember(&supervision->pending, number) == 1)
             sys_pidfd_send_signal(supervision->child->pidfd, number);
     }
+    if (supervision->container->when_running)
+        supervision->container->when_running(supervision->container->context);
     return 0;
 }
 
@@ -173,15 +175,14 @@ static int serve(struct supervision *supervision)
  * our children now. */
 static void end_orphans(const struct supervision *supervision)
 {
-    const struct config_namespace *pid = &supervision->container->config->namespaces[NAMESPACE_PID];
-    if (!pid->wanted || pid->path)
+    if (!supervision->container->new_pid)
         process_end_children(supervision->container->proc);
 }
 
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
-    sigfillset(&signals);
+    process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         return fail(errno, "cannot receive signals by descriptor");

@@ -98,9 +98,9 @@ int sync_receive(int channel, int *fd)
                             .msg_controllen = sizeof(control.bytes)};
     ssize_t length;
     while ((length = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC)) < 0) {
-        if (errno == ECONNRESET)
-            return SYNC_EOF;
-        if (errno != EINTR)
+        /* The other side has ended without reading all; told once, and before what it had to say.
+         */
+        if (errno != EINTR && errno != ECONNRESET)
             return fail(errno, "cannot hear from the other side of the container's set-up");
     }
     bool malformed;

@@ -3,7 +3,7 @@
  *
  *     parent                                child
  *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
- *                                 <--READY---  everything is set up, but for user and program
+ *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
  *                                 <----EOF---  the program has been executed

@@ -165,8 +165,15 @@ int capability_apply(const struct capability_sets *sets)
         data[word].inheritable = (uint32_t)(sets->inheritable >> (32 * word));
     }
     step("set the permitted, effective and inheritable sets");
-    if (capset(&header, data) < 0)
-        return fail(errno, "cannot set the permitted, effective and inheritable sets");
+    if (capset(&header, data) < 0) {
+        int number = errno;
+        int result = fail(number, "cannot set the permitted, effective and inheritable sets");
+
+        if (number == EPERM)
+            error_hint("the caller must have them; effective ones must be permitted, inheritable "
+                       "ones in the bounding set");
+        return result;
+    }
     step("set the ambient set");
     return apply_ambient(sets->ambient);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -46,6 +47,9 @@ static int write_map(int process, const struct side *side)
     }
     if (lines.failed)
         return fail(ENOMEM, "cannot write the %s", side->what);
+    /* user_namespaces(7): one write, of less than a page. */
+    if (lines.length >= (size_t)sysconf(_SC_PAGESIZE))
+        return fail(E2BIG, "the %s is longer than the kernel takes", side->what);
     int result = write_value(process, side->file, lines.data);
     if (result < 0) {
         error_clear();

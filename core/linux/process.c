@@ -108,6 +108,20 @@ pid_t process_of_pidfd(int pidfd)
     return pid;
 }
 
+void process_all_signals(sigset_t *set)
+{
+    memset(set, 0xff, sizeof(*set));
+}
+
+void process_reset_signals(void)
+{
+    for (int number = 1; number <= 64; number++)
+        sys_default_action(number);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int process_exit_code(int wait_status)
 {
     if (WIFSIGNALED(wait_status))

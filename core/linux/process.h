@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,13 @@ void process_end_children(int proc);
 /* The pid behind a pidfd, in the caller's pid namespace. Returns it or a negative errno (recorded).
  */
 pid_t process_of_pidfd(int pidfd);
+
+/* Every signal of the kernel's. sigfillset(3) leaves out those that libc uses for its threads, such
+ * as 32 to 34; others may send them to us all the same. */
+void process_all_signals(sigset_t *set);
+
+/* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. */
+void process_reset_signals(void);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);

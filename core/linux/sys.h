@@ -162,3 +162,12 @@ static inline int sys_getcwd(char *path, size_t size)
 {
     return (int)syscall(SYS_getcwd, path, size);
 }
+
+/* sigaction(2) to the default action; libc refuses the signals that it uses itself. */
+static inline int sys_default_action(int number)
+{
+    /* Handler, flags, restorer and mask of the kernel's struct: SIG_DFL is 0, and so is the rest.
+     */
+    static const unsigned long action[4] = {0};
+    return (int)syscall(SYS_rt_sigaction, number, action, NULL, (size_t)8);
+}
