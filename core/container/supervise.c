@@ -77,7 +77,13 @@ static int make_ready(struct supervision *supervision)
     int result = set_rlimits(supervision);
     if (result == 0)
         result = write_pid_file(supervision);
-    return result < 0 ? result : sync_send(supervision->channel, SYNC_RUN);
+    if (result == 0)
+        result = sync_send(supervision->channel, SYNC_RUN);
+    if (result != -EPIPE)
+        return result;
+    /* The child ended meanwhile; what it had to say about that is still to be heard. */
+    error_clear();
+    return 0;
 }
 
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
