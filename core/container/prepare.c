@@ -174,7 +174,7 @@ static int pin_namespaces(struct container *container)
 }
 
 /* The root of a new user namespace may not be allowed to reach what the privileged caller can: so
- * its mounts are cloned here, and only attached there. Without privilege the child has the same
+ * its mounts are cloned here, for mount_clone_locked(). Without privilege the child has the same
  * rights as we, and more: it may mount. */
 static int pin_mounts(struct container *container)
 {

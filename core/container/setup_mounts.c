@@ -154,9 +154,7 @@ static int open_mount(struct container *container, size_t i)
     autoclose int fd = -1;
     int result = 0;
     if (options->bind) {
-        fd = take_fd(&container->sources[i]);
-        if (fd < 0)
-            fd = mount_clone(AT_FDCWD, mount->source, options->bind_recursive);
+        fd = mount_clone_locked(mount->source, options->bind_recursive, &container->sources[i]);
         if (fd < 0)
             return fd;
         result = mount_change(fd, options);

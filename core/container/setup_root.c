@@ -24,16 +24,16 @@ static bool joins_mount_namespace(const struct container *container)
     return container->config->namespaces[NAMESPACE_MOUNT].path != NULL;
 }
 
-/* A detached mount of the root directory, unless the parent has made it. */
+/* A detached mount of the root directory. */
 static int open_root(struct container *container)
 {
-    if (container->root >= 0)
-        return 0;
-    if (container->embedded_root)
+    const char *path = container->rootfs ? container->rootfs : container->config->root_path;
+    if (container->embedded_root) {
         container->root = setup_embedded_root(container);
-    else
-        container->root = mount_clone(
-            AT_FDCWD, container->rootfs ? container->rootfs : container->config->root_path, true);
+    } else {
+        autoclose int pinned = take_fd(&container->root);
+        container->root = mount_clone_locked(path, true, &pinned);
+    }
     return container->root < 0 ? container->root : 0;
 }
 

@@ -95,6 +95,15 @@ int mount_clone(int directory, const char *path, bool recursive)
     return mount;
 }
 
+int mount_clone_locked(const char *path, bool recursive, int *pinned)
+{
+    int mount = mount_clone(AT_FDCWD, path, recursive);
+    if (mount >= 0 || *pinned < 0)
+        return mount;
+    error_clear();
+    return take_fd(pinned);
+}
+
 static int set_attributes(int mount, bool recursive, uint64_t set, uint64_t clear,
                           uint64_t propagation)
 {

@@ -30,6 +30,8 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+#define DONE_BY "SHIMBOX_PROTECTED_PID"
+
 #ifndef ST_RDONLY
 #define ST_RDONLY 1
 #endif
@@ -124,11 +126,20 @@ static int open_in_memory(int exe)
     return take_fd(&memory);
 }
 
-/* Start anew from the protected file; returns only if that fails. */
+/* Start anew from the protected file; returns only if that fails. Our pid in the environment tells
+ * the new program that this was done: under an emulator, whose /proc/self/exe or AT_EXECFN may be
+ * another program's, it could not see it, and would do it again and again. */
 static int execute(int exe, char **argv)
 {
     char path[PATH_MAX];
     const char *name;
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    const char *earlier = getenv(DONE_BY);
+    if (earlier && strcmp(earlier, pid) == 0)
+        return fail(ELOOP, "cannot tell that the own binary is protected");
+    if (setenv(DONE_BY, pid, 1) < 0)
+        return fail(ENOMEM, "cannot protect the own binary");
     step("protect the own binary");
     autoclose int overlay = capability_have(CAP_SYS_ADMIN) ? open_overlay(path, &name) : -1;
     trace_flush();
@@ -154,6 +165,7 @@ int own_binary_protect(char **argv, int *overlay)
     if (start >= 0 && is_protected(exe, start, overlay)) {
         /* The kernel may have taken the descriptor's number for the name; ps should show ours. */
         prctl(PR_SET_NAME, "shimbox", 0, 0, 0);
+        unsetenv(DONE_BY);
         return 0;
     }
     return is_out_of_reach(exe) ? 0 : execute(exe, argv);

@@ -49,7 +49,7 @@ static const char sys_text[] = "{'destination':'/sys','type':'sysfs','source':'s
                                "'options':['nosuid','noexec','nodev','ro']},";
 static const char sys_bound_text[] =
     "{'destination':'/sys','type':'bind','source':'/sys',"
-    "'options':['rprivate','nosuid','noexec','nodev','ro','rbind']},";
+    "'options':['rprivate','nosuid','noexec','nodev','rro','rbind']},";
 
 static const char cgroup_text[] =
     "{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup',"

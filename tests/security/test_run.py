@@ -372,6 +372,35 @@ class Privileges(Attack):
                 self.check_refused(done, "cannot run", code=2)
 
 
+class Covers(Attack):
+    """What a mount of the host covers stays covered in a user namespace."""
+
+    def test_submounts_of_a_bind_stay_locked(self):
+        source = self.bundle.folder / "source"
+        (source / "covered").mkdir(parents=True)
+        (source / "covered/secret").write_text("secret\n")
+        source.chmod(0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "cover", source / "covered"], check=True)
+        try:
+            self.check_covered(source)
+        finally:
+            subprocess.run(["umount", source / "covered"], check=True)
+
+    def check_covered(self, source):
+        maps = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        self.config["linux"].update(uidMappings=maps, gidMappings=maps)
+        self.bundle.namespaces.append({"type": "user"})
+        (self.rootfs / "mnt").mkdir()
+        self.bundle.mount("/mnt", "bind", str(source), ["rbind"])
+        for sets in ("bounding", "effective", "permitted"):
+            self.config["process"]["capabilities"][sets].append("CAP_SYS_ADMIN")
+        done = self.bundle.run("/bin/busybox", "umount", "/mnt/covered")
+        self.assertNotEqual(done.returncode, 0)
+        done = self.bundle.run("/bin/busybox", "ls", "/mnt", "/mnt/covered")
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "/mnt:\ncovered\n\n/mnt/covered:\n"), done)
+
+
 class Descriptors(Attack):
     """What leaks, and what leads out."""
 
