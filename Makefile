@@ -7,6 +7,7 @@
 
 VERSION := 0.1.0
 
+comma := ,
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -23,7 +24,8 @@ all:
 
 # Targets that need no toolchain.
 PLAIN := clean dist lint lint-cheap fuzz debug
-ifneq ($(filter-out $(PLAIN),$(or $(MAKECMDGOALS),all)),)
+COMPILES := $(filter-out $(PLAIN),$(or $(MAKECMDGOALS),all))
+ifneq ($(COMPILES),)
 ifeq ($(wildcard $(DEPS)/toolchain.mk),)
 $(error the toolchain and static libraries for $(ARCH) are not there yet: run ./build.sh$(if \
     $(filter-out $(NATIVE),$(ARCH)), --arch $(ARCH)))
@@ -53,12 +55,15 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 # No unwind tables: nothing throws, and they are a tenth of the file.
 HARDENING := -fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables
 SECTIONS := -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-CFLAGS ?= -O2
+# Small rather than fast: start-up counts, and that is pages touched.
+CFLAGS ?= -Os
 RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(CFLAGS) $(TOOLCHAIN_CPPFLAGS) $(CPPFLAGS)
 
-# Separate code costs up to three pages of padding in the file; without it constants and relocation
-# tables would be mapped executable. Objects, not an archive: an archive would leave applets out.
-LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+# Code in pages of its own, so that constants cannot be executed. On x86-64 this costs 4 KiB; where
+# pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
+# Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
+SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
+LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack $(SEPARATE) \
     -Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-O1 -s
 LIBRARIES := -ljson-c -lcap-ng $(TOOLCHAIN_END)
 
@@ -74,16 +79,21 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 # ---- the binary ----
 
 OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
-DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o)
+SANITIZER := build/debug/obj/tests/debug/sanitizer.o
+DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER)
 
 .PHONY: debug tests
 all: $(OUT)/shimbox
 debug: build/debug/shimbox
 
+ifneq ($(COMPILES),)
 $(call record,$(OUT)/obj/compile,$(CC) $(RELEASE))
 $(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LIBRARIES) $(SOURCES))
+endif
+ifneq ($(filter debug tests,$(MAKECMDGOALS)),)
 $(call record,build/debug/obj/compile,$(DEBUG_CC) $(DEBUG))
 $(call record,build/debug/obj/link,$(DEBUG_LIBRARIES) $(SOURCES))
+endif
 
 $(OUT)/obj/%.o: %.c $(OUT)/obj/compile $(wildcard $(DEPS)/key)
 	@mkdir -p $(@D)
@@ -94,7 +104,7 @@ build/debug/obj/%.o: %.c build/debug/obj/compile
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
 
 $(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
 
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
@@ -102,7 +112,7 @@ build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 # ---- what the tests need ----
 
 CORE_TESTS := $(patsubst %.c,build/debug/%,$(sort $(wildcard tests/core/*.c)))
-tests: build/tests/probe $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
+tests: build/tests/probe build/tests/deny $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
 
 # An archive here, so that a test may replace a function of core.
 build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
@@ -118,11 +128,16 @@ build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $(filter %.c,$^) $(TOOLCHAIN_END)
 
+# A kernel that lacks one system call.
+build/tests/deny: tests/faults/deny.c $(OUT)/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $< $(TOOLCHAIN_END)
+
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)
 $(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
-	$(Q)$(CC) $(RELEASE) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
-build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) build/debug/obj/link
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES)
+build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
 
 # ---- manual and completions: told by the binary itself ----
@@ -214,4 +229,4 @@ clean:
 	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/man $(OUT)/completions \
 	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
 
--include $(shell find build -name '*.d' -not -path 'build/deps/*' 2>/dev/null)
+-include $(shell find $(OUT)/obj build/debug build/fuzz/obj -type f -name '*.d' 2>/dev/null)

@@ -28,15 +28,16 @@ build_packages=(gcc make musl-dev linux-libc-dev dpkg-dev cmake)
 cross_packages=(gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross)
 test_packages=(
     libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev # the debug build and tests of core
+    hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
-    procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc qemu-user-static
+    procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )
-demo_packages=(busybox-static)
+demo_packages=(busybox-static debootstrap)
 
 # ---- steps: planned first, so that each is shown as [n/all] with its time ----
 
-plan=() log=build/build.log
+plan=() to_install=() log=build/build.log
 
 # later TITLE COMMAND...: TITLE may name a library's version as @NAME@; COMMAND is a line of shell.
 later() {
@@ -44,7 +45,9 @@ later() {
 }
 
 run_plan() {
-    local i title count=$((${#plan[@]} / 2))
+    local i title count
+    plan_packages
+    count=$((${#plan[@]} / 2))
     for ((i = 0; i < count; i++)); do
         title=${plan[i * 2]}
         while [[ $title =~ @([a-z-]+)@ ]]; do
@@ -80,7 +83,13 @@ step() {
 
 die() {
     printf 'build.sh: %s\n' "$@" >&2
-    exit 1
+    exit "${exit_code:-1}"
+}
+
+# refuse MESSAGE: a mistake on the command line.
+refuse() {
+    exit_code=2
+    die "$1" "see ./build.sh --help"
 }
 
 # ---- packages ----
@@ -110,7 +119,7 @@ install_packages() {
     local root=() lists
     [ "$(id -u)" = 0 ] || root=(sudo DEBIAN_FRONTEND=noninteractive)
     local install=("${root[@]}" apt-get install -y -q --no-install-recommends "$@")
-    lists=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | head -n 1)
+    lists=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' | head -n 1) || lists=
     # Lists that are missing or too old to find the packages: update, once.
     if [ -e "$lists" ] && "${install[@]}"; then
         return 0
@@ -119,18 +128,23 @@ install_packages() {
     "${install[@]}"
 }
 
-# need_packages PACKAGE...: plans to install those that are not there.
+# need_packages PACKAGE...: plans to install those that are not there, all in one first step.
 need_packages() {
-    local missing
-    mapfile -t missing < <(missing_packages "$@")
-    [ "${#missing[@]}" -gt 0 ] || return 0
+    local name
+    for name in $(missing_packages "$@"); do
+        [[ " ${to_install[*]} " == *" $name "* ]] || to_install+=("$name")
+    done
+}
+
+plan_packages() {
+    [ "${#to_install[@]}" -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         die "packages are missing, and there is neither root nor sudo to install them. Run as root:" \
             "    apt-get update" \
-            "    apt-get install --no-install-recommends ${missing[*]}" \
+            "    apt-get install --no-install-recommends ${to_install[*]}" \
             "and then ./build.sh again."
     fi
-    later "install ${#missing[@]} packages" "install_packages ${missing[*]}"
+    plan=("install ${#to_install[@]} packages" "install_packages ${to_install[*]}" "${plan[@]}")
 }
 
 # ---- the distribution's sources, through a private apt set-up ----
@@ -281,7 +295,7 @@ END
 # ---- libraries ----
 
 # No path of this machine in what is built: equal bytes wherever the tree stands.
-library_flags=(-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
+library_flags=(-Os -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
     -fno-asynchronous-unwind-tables -DNDEBUG "-ffile-prefix-map=$top=.")
 
 build_json_c() {
@@ -330,8 +344,8 @@ int main(void)
 }
 END
     "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng ||
-        die "no static libraries of json-c and libcap-ng for musl; install them (Alpine:" \
-            "    apk add build-base bash linux-headers json-c-dev libcap-ng-dev libcap-ng-static)"
+        die "json-c and libcap-ng are not there as static libraries for musl; see what the linker said." \
+            "Needed: their headers, libjson-c.a and libcap-ng.a (a distribution's -dev, -static packages)."
     rm -f build/deps/probe "$program"
 }
 
@@ -355,9 +369,12 @@ library_key() {
 plan_libraries() {
     local arch=$1 cc=gcc packages=("${build_packages[@]}") deps=$top/build/deps/$1 set
     [ "$arch" = "$native" ] || cc=aarch64-linux-gnu-gcc packages+=("${cross_packages[@]}")
-    [ "$packager" = apt ] || cc=$(find_compiler)
+    if [ "$packager" != apt ]; then
+        [ "$arch" = "$native" ] || die "--arch $arch needs apt-get and Debian's packages"
+        cc=$(find_compiler)
+    fi
     set="arch=$arch cc=$cc deps=$deps packages=(${packages[*]})"
-    if [ -z "$(missing_packages "${packages[@]}")" ] &&
+    if { [ "$packager" != apt ] || [ -z "$(missing_packages "${packages[@]}")" ]; } &&
         [ "$(cat "$deps/key" 2>/dev/null)" = "$(library_key | sha256sum)" ]; then
         return 0
     fi
@@ -378,13 +395,17 @@ plan_libraries() {
 # Without apt: $CC, the system's compiler if its libc is musl, or musl-gcc.
 find_compiler() {
     local name
-    for name in ${CC:+"$CC"} cc musl-gcc; do
-        if command -v "$name" >/dev/null && { [ "$name" = musl-gcc ] ||
-            [[ $("$name" -dumpmachine) == *-musl* ]]; }; then
+    for name in ${CC:+"$CC"} cc gcc; do
+        if command -v "$name" >/dev/null && [[ $("$name" -dumpmachine) == *-musl* ]]; then
             echo "$name"
             return
         fi
     done
+    # Beside another libc: the explicit paths of describe_toolchain make musl-gcc's specs needless.
+    if command -v musl-gcc >/dev/null && command -v gcc >/dev/null; then
+        echo gcc
+        return
+    fi
     die "no apt-get, and no compiler for musl (cc on a musl system, or musl-gcc). Needed: such a" \
         "compiler, make, Linux' headers, and static libraries of json-c and libcap-ng for musl."
 }
@@ -399,7 +420,7 @@ run_make() {
 command_build() {
     plan_libraries "$arch"
     # Nothing to do takes no step, and says nothing but where the binary is.
-    if [ "${#plan[@]}" = 0 ] && make -q ARCH="$arch" "${variables[@]}" >/dev/null 2>&1; then
+    if [ "${#plan[@]} ${#to_install[@]}" = "0 0" ] && make -q ARCH="$arch" "${variables[@]}" >/dev/null 2>&1; then
         echo "$output is up to date"
         return
     fi
@@ -417,9 +438,9 @@ command_demo() {
 command_test() {
     if [ "$packager" = apt ]; then
         need_packages "${test_packages[@]}"
-        plan_libraries aarch64
     fi
     plan_libraries "$native"
+    [ "$packager" != apt ] || plan_libraries aarch64
     later "compile $output" "run_make $native"
     later "compile the debug build and the tests" "run_make $native debug tests"
     [ "$packager" != apt ] || later "compile build/aarch64/shimbox" "run_make aarch64"
@@ -432,20 +453,21 @@ main() {
     while [ $# -gt 0 ]; do
         case $1 in
         -h | --help) usage; exit ;;
-        --arch) arch=${2:?--arch needs a name}; shift ;;
+        --arch) [ $# -gt 1 ] || refuse "--arch needs a name"; arch=$2; shift ;;
         --arch=*) arch=${1#*=} ;;
         demo | test | clean) command=$1; shift; rest=("$@"); break ;;
         [A-Z]*=*) variables+=("$1") ;;
-        *) usage >&2; die "unknown argument '$1'" ;;
+        *) refuse "unknown argument '$1'" ;;
         esac
         shift
     done
     case $arch in
     "$native") output=build/shimbox ;;
     aarch64) output=build/aarch64/shimbox ;;
-    *) die "unknown architecture '$arch' (only $native and aarch64)" ;;
+    *) refuse "unknown architecture '$arch' (only $native and aarch64)" ;;
     esac
     [ "$command" != clean ] || exec rm -rf build
+    [[ $top != *[[:space:]]* ]] || die "make cannot work in a folder with a space in its name: $top"
     if command -v apt-get >/dev/null; then
         packager=apt
         know_packages
@@ -453,4 +475,5 @@ main() {
     "command_$command" "${rest[@]}"
 }
 
-main "$@"
+# Not when the tests read the functions.
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"

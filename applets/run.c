@@ -14,6 +14,7 @@
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/container/container.h"
+#include "core/container/state.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
@@ -131,24 +132,12 @@ static void note_unapplied(void *context, const char *pointer, bool known)
     unapplied->found = true;
 }
 
-static int check_applied(const struct config *config, bool strict)
+/* --strict: a field that is not applied is an error, before anything is done. */
+static int refuse_unapplied(const struct config *config)
 {
-    struct unapplied unapplied = {.strict = strict};
+    struct unapplied unapplied = {.strict = true};
     config_unapplied(config, note_unapplied, &unapplied);
-    return strict && unapplied.found ? -EINVAL : 0;
-}
-
-/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
-static void warn_ambient(const struct config_process *process)
-{
-    const struct capability_sets *sets = &process->capabilities;
-    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
-    for (int number = 0; process->uid != 0 && lost >> number; number++) {
-        if (lost >> number & 1)
-            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
-                           "permitted and inheritable",
-                           capability_name(number));
-    }
+    return unapplied.found ? -EINVAL : 0;
 }
 
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
@@ -164,18 +153,54 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
     return result;
 }
 
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
+/* What is done on the occasions that container.h offers. */
+struct occasions {
+    struct config *config;
+    bool strict;
+    int *overlay; /* own_binary_protect() */
+};
+
+/* Warnings change nothing, so they need not hold up what does. */
+static void warn(void *context)
+{
+    const struct occasions *occasions = context;
+    struct unapplied unapplied = {.strict = false};
+    if (!occasions->strict)
+        config_unapplied(occasions->config, note_unapplied, &unapplied);
+    warn_ambient(&occasions->config->process);
+}
+
+static void release(void *context)
+{
+    const struct occasions *occasions = context;
+    close_fd(occasions->overlay);
+    config_free(occasions->config);
+}
+
 static int run_config(const struct run_options *values, const struct config *config, bool embedded,
-                      char **program)
+                      char **program, struct occasions *occasions)
 {
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
-    int result = check_applied(config, values->strict);
+    int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
     if (result < 0)
         return result;
-    warn_ambient(&config->process);
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
@@ -184,6 +209,9 @@ static int run_config(const struct run_options *values, const struct config *con
     container.no_pivot = values->no_pivot;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.when_setting_up = warn;
+    container.when_running = release;
+    container.context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
@@ -199,17 +227,24 @@ static int run_container(const struct call *call)
     int result = split_operands(call, &id, &program);
     if (result < 0)
         return result;
-    result = own_binary_protect(call->globals->command_line);
+    autoclose int overlay = -1;
+    result = own_binary_protect(call->globals->command_line, &overlay);
     if (result < 0)
         return result;
+    autostate struct state state = NO_STATE;
+    if (id && state_claim(&state, call->globals->root, id) < 0)
+        return -EINVAL;
     struct config config = {0};
+    struct occasions occasions = {&config, values->strict, &overlay};
     bool embedded;
     bool privileged = strcmp(call->globals->rootless, "auto") == 0
                           ? geteuid() == 0
                           : strcmp(call->globals->rootless, "false") == 0;
+    if (!values->bundle && !values->config && access("config.json", F_OK) == 0)
+        report_warning("config.json is here, but not used (to use it: run --bundle .)");
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
-        result = run_config(values, &config, embedded, program);
+        result = run_config(values, &config, embedded, program, &occasions);
         config_free(&config);
     }
     return result;
@@ -235,6 +270,10 @@ static const struct applet applet = {
         "this "
         "works on any machine with nothing but the binary. ARG... takes the place of the "
         "configuration's program.\n"
+        "\n"
+        "ID names the container while it runs: no other one can have it under the same --root "
+        "(default /run/shimbox; for an ordinary user $XDG_RUNTIME_DIR/shimbox, else "
+        "/tmp/shimbox-UID).\n"
         "\n"
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
         "/etc/subgid where there are any, else with one id.\n"

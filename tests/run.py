@@ -20,8 +20,10 @@ import time
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to.
-ONCE = {"build", "helpers"}
+ONCE = {"bench", "build", "embedded", "helpers", "test_readme"}
 EMULATED = {"spec"}
+# Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
+LEAKS = {"spec", "test_quantity", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 300, 3600
 LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*-?\s*(.*)")
 SKIP = re.compile(r"\s#\s*skip\b:?\s*(.*)", re.IGNORECASE)
@@ -43,6 +45,8 @@ class Suite:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         if self.binary:
             environment["SHIMBOX"] = str(TOP / self.binary)
+        if self.build == "debug" and self.path.stem in LEAKS:
+            environment["ASAN_OPTIONS"] = "detect_leaks=1"
         if full:
             environment["TEST_FULL"] = "1"
         return environment

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
 
@@ -24,21 +25,32 @@ struct container {
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
+    /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
+     * child sets the container up; and once the program runs, when there is nothing to do but wait:
+     * the time to release what is not needed any more, the config too. */
+    void (*when_setting_up)(void *context);
+    void (*when_running)(void *context);
+    void *context;
 
     /* Pinned by the parent before it creates the child (prepare.c). */
-    bool privileged; /* may mount in the present mount namespace */
-    bool new_user;   /* the child gets a new user namespace */
-    int proc;        /* the host's /proc */
-    int root;        /* detached clone of the root directory, -1: the child makes it;
-                        in the child: the root of the container */
-    int exe;         /* our own executable, for the embedded root */
+    bool privileged;           /* may mount in the present mount namespace */
+    bool new_user;             /* the child gets a new user namespace */
+    bool new_pid;              /* and a new pid namespace, which ends with it */
+    int proc;                  /* the host's /proc */
+    int root;                  /* detached clone of the root directory, -1: the child makes it;
+                                  in the child: the root of the container */
+    struct idmaps own_maps;    /* chosen here, where the config has none */
+    const struct idmaps *maps; /* of the new user namespace */
+    int exe;                   /* our own executable, for the embedded root */
     int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
+    size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
     sigset_t signals;                /* signal mask of the caller */
 
     /* The child's own. */
     int channel;        /* to the parent, sync.h */
+    int covered[2];     /* what is mounted on /proc and on /sys, -1: nothing */
     bool enter_as_user; /* root may not enter the working directory, the user will try */
     char **environment; /* of the program */
 };
@@ -47,10 +59,16 @@ struct container {
 void container_init(struct container *container, const struct config *config);
 void container_free(struct container *container);
 
+/* Close all descriptors but the channel. */
+void container_close(struct container *container);
+
 /* Check what can only be checked against this machine and caller, and pin what has to be opened
  * outside: /proc, namespaces, root and mount sources. Changes nothing.
  * Returns 0 or a negative errno (recorded with the config's field). */
 int container_prepare(struct container *container);
+
+/* Does it join any namespace that exists? */
+bool container_joins_namespaces(const struct container *container);
 
 /* Create the container, run its program, pass signals on, and wait until it ends. Everything that
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the

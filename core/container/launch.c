@@ -25,13 +25,17 @@ static uint64_t new_namespaces(const struct config *config)
     uint64_t flags = 0;
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         const struct config_namespace *wanted = &config->namespaces[type];
-        if (wanted->wanted && !wanted->path && type != NAMESPACE_TIME)
+        /* The root of /dev/mqueue gets the ids of whoever makes the ipc namespace: so that is made
+         * by the child, when it has ids. */
+        bool later = type == NAMESPACE_TIME ||
+                     (type == NAMESPACE_IPC && config->namespaces[NAMESPACE_USER].wanted);
+        if (wanted->wanted && !wanted->path && !later)
             flags |= namespace_flag((enum namespace_type)type);
     }
     return flags;
 }
 
-static bool joins_namespaces(const struct container *container)
+bool container_joins_namespaces(const struct container *container)
 {
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         if (container->namespaces[type] >= 0)
@@ -41,13 +45,20 @@ static bool joins_namespaces(const struct container *container)
 }
 
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
- * child of the parent, and say which it is. */
-static _Noreturn void join_and_clone(struct container *container, uint64_t flags, int channel)
+ * child of the parent, and say which it is. From the moment of joining until the program is
+ * executed, whoever has the privileges of the joined user namespace could look into these
+ * processes, whose descriptors lead to the host; not if they are not dumpable (CVE-2016-9962). An
+ * ordinary user has nothing to hide that is not reachable anyway, and could not write ID mappings
+ * any more. */
+static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
 {
     trace_child("join");
-    close(channel);
     struct process child = NO_PROCESS;
-    pid_t pid = namespace_join_all(container->namespaces);
+    pid_t pid = 0;
+    if (container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        pid = fail(errno, "cannot hide the set-up from the namespaces to join");
+    if (pid == 0)
+        pid = namespace_join_all(container->namespaces);
     if (pid == 0)
         pid = process_clone(flags | CLONE_PARENT, -1, &child);
     if (pid == 0)
@@ -67,19 +78,22 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
     pid_t pid = process_clone(0, -1, &joiner);
     if (pid < 0)
         return pid;
-    if (pid == 0)
-        join_and_clone(container, flags, channel);
-    int pidfd = -1;
+    if (pid == 0) {
+        close(channel);
+        join_and_clone(container, flags);
+    }
+    autoclose int pidfd = -1;
     int type = sync_receive(channel, &pidfd);
     if (type != SYNC_CHILD || pidfd < 0) {
-        close_fd(&pidfd);
         return type < 0 || error_is_set()
                    ? -EINVAL
                    : fail(EPIPE, "the process that joins namespaces is gone");
     }
-    child->pidfd = pidfd;
-    child->pid = process_of_pidfd(pidfd);
-    return child->pid < 0 ? child->pid : 0;
+    pid = process_of_pidfd(pidfd);
+    if (pid < 0)
+        return pid;
+    *child = (struct process){.pid = pid, .pidfd = take_fd(&pidfd)};
+    return 0;
 }
 
 /* Make the child. In the child itself this does not return. */
@@ -88,11 +102,11 @@ static int clone_child(struct container *container, int channel, struct process 
     uint64_t flags = new_namespaces(container->config);
     step("create the container's process");
     trace_field("/linux/namespaces");
-    if (joins_namespaces(container))
+    if (container_joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
     pid_t pid = process_clone(flags, -1, child);
     if (pid == 0) {
-        /* With the parent's end open here, the end of the parent would never be heard of. */
+        /* Else the child would keep the channel open that tells it of its parent's end. */
         close(channel);
         setup_container(container);
     }
@@ -103,9 +117,9 @@ static int clone_child(struct container *container, int channel, struct process 
 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
-    if (!container->new_user)
-        return 0;
-    int result = idmaps_write(container->proc, child->pid, &container->config->maps);
+    int result = 0;
+    if (container->new_user)
+        result = idmaps_write(container->proc, child->pid, container->maps);
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
     sigset_t all;
     process_all_signals(&all);
@@ -114,7 +128,9 @@ static int map_ids(const struct container *container, const struct process *chil
         error_field("/linux/uidMappings");
         return result;
     }
-    return sync_send(channel, SYNC_MAPPED);
+    return container->new_user || container_joins_namespaces(container)
+               ? sync_send(channel, SYNC_MAPPED)
+               : 0;
 }
 
 int container_run(struct container *container)
@@ -122,6 +138,9 @@ int container_run(struct container *container)
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
      */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    /* Whoever ignores this one never hears of a child's end, and there is no exit code to wait for;
+     * that it is ignored may come from the caller, through exec. */
+    signal(SIGCHLD, SIG_DFL);
     sigset_t all;
     process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, &container->signals);
@@ -137,6 +156,8 @@ int container_run(struct container *container)
     close_fd(&child_end);
     if (result == 0)
         result = map_ids(container, &child, channel);
+    if (result == 0 && container->when_setting_up)
+        container->when_setting_up(container->context);
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

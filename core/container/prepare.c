@@ -20,25 +20,33 @@
 
 void container_init(struct container *container, const struct config *config)
 {
-    *container =
-        (struct container){.config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1};
+    *container = (struct container){
+        .config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1, .covered = {-1, -1}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
 }
 
-void container_free(struct container *container)
+void container_close(struct container *container)
 {
-    for (size_t i = 0; container->options && i < container->config->mount_count; i++)
-        mount_options_free(&container->options[i]);
-    for (size_t i = 0; container->sources && i < container->config->mount_count; i++)
+    for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
-    free_pointer(&container->options);
-    free_pointer(&container->sources);
+    for (size_t i = 0; i < sizeof(container->covered) / sizeof(container->covered[0]); i++)
+        close_fd(&container->covered[i]);
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+}
+
+void container_free(struct container *container)
+{
+    container_close(container);
+    for (size_t i = 0; container->options && i < container->mount_count; i++)
+        mount_options_free(&container->options[i]);
+    idmaps_free(&container->own_maps);
+    free_pointer(&container->options);
+    free_pointer(&container->sources);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -76,15 +84,30 @@ static int check_mount_namespace(const struct config *config)
     return 0;
 }
 
+/* An ordinary user's ids can be told without being asked (crun's rootless specification does not
+ * name them). For root there is no such choice. */
+static int choose_maps(struct container *container)
+{
+    container->maps = &container->config->maps;
+    if (container->maps->uid.count > 0 && container->maps->gid.count > 0)
+        return 0;
+    if (container->privileged)
+        return fail_config("/linux/uidMappings",
+                           "a new user namespace needs uidMappings and gidMappings");
+    container->maps = &container->own_maps;
+    return idmaps_by_word(&container->own_maps, "auto");
+}
+
 static int check_user_namespace(struct container *container)
 {
     const struct config *config = container->config;
     const struct config_namespace *user = &config->namespaces[NAMESPACE_USER];
     container->privileged = capability_have(CAP_SYS_ADMIN);
     container->new_user = user->wanted && !user->path;
-    if (container->new_user && (config->maps.uid.count == 0 || config->maps.gid.count == 0))
-        return fail_config("/linux/uidMappings",
-                           "a new user namespace needs uidMappings and gidMappings");
+    container->new_pid =
+        config->namespaces[NAMESPACE_PID].wanted && !config->namespaces[NAMESPACE_PID].path;
+    if (container->new_user && choose_maps(container) < 0)
+        return -EINVAL;
     if (container->privileged || user->wanted)
         return 0;
     int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
@@ -107,6 +130,7 @@ static int check_program(struct container *container)
 static int parse_mount_options(struct container *container)
 {
     const struct config *config = container->config;
+    container->mount_count = config->mount_count;
     container->options = calloc(config->mount_count + 1, sizeof(*container->options));
     container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
     if (!container->options || !container->sources)
@@ -124,6 +148,8 @@ static int parse_mount_options(struct container *container)
         snprintf(field, sizeof(field), "/mounts/%zu", i);
         if (container->options[i].bind && !mount->source)
             return fail_config(field, "a bind mount needs a source");
+        if (container->options[i].copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
+            return fail_config(field, "the option tmpcopyup is for tmpfs only");
         if (!container->options[i].bind && !mount->type)
             return fail_config(field, "a mount needs a type, or the option bind");
     }
@@ -148,7 +174,7 @@ static int pin_namespaces(struct container *container)
 }
 
 /* The root of a new user namespace may not be allowed to reach what the privileged caller can: so
- * its mounts are cloned here, and only attached there. Without privilege the child has the same
+ * its mounts are cloned here, for mount_clone_locked(). Without privilege the child has the same
  * rights as we, and more: it may mount. */
 static int pin_mounts(struct container *container)
 {
@@ -211,7 +237,6 @@ int container_prepare(struct container *container)
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
-    capability_known(); /* read while /proc is still the host's */
     int result = check_mount_namespace(config);
     if (result == 0)
         result = check_user_namespace(container);

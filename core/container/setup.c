@@ -22,15 +22,28 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* Until its maps are there, nothing in a new user namespace has an id. */
+/* Until its maps are there, nothing in a new user namespace has an id. And a process that was made
+ * on behalf of the parent says nothing before the parent knows of it. The parent may have ended
+ * before this was asked for; then the message does not come. */
 static int wait_for_mappings(struct container *container)
 {
-    return container->new_user ? sync_expect(container->channel, SYNC_MAPPED) : 0;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return fail(errno, "cannot follow the parent process");
+    return container->new_user || container_joins_namespaces(container)
+               ? sync_expect(container->channel, SYNC_MAPPED)
+               : 0;
 }
 
 static int enter_user_namespace(struct container *container)
 {
-    return container->config->namespaces[NAMESPACE_USER].wanted ? credentials_enter_root() : 0;
+    const struct config_namespace *namespaces = container->config->namespaces;
+    if (!namespaces[NAMESPACE_USER].wanted)
+        return 0;
+    int result = credentials_enter_root();
+    const struct config_namespace *ipc = &namespaces[NAMESPACE_IPC];
+    if (result == 0 && ipc->wanted && !ipc->path && sys_unshare(CLONE_NEWIPC) < 0)
+        return fail(errno, "cannot create an ipc namespace");
+    return result;
 }
 
 /* A session of its own: kill(0) inside stays inside, and no terminal of the caller is its own. The
@@ -92,10 +105,16 @@ static int set_root_propagation(struct container *container)
     return mount_set_propagation(container->root, propagation, recursive);
 }
 
+/* The parent sets the limits of the program while the root is changed: after this, no descriptor
+ * and no memory may be needed that a low limit would deny. */
 static int report_ready(struct container *container)
 {
-    int result = sync_send(container->channel, SYNC_READY);
-    return result < 0 ? result : sync_expect(container->channel, SYNC_RUN);
+    return sync_send(container->channel, SYNC_READY);
+}
+
+static int wait_to_run(struct container *container)
+{
+    return sync_expect(container->channel, SYNC_RUN);
 }
 
 static int bound_capabilities(struct container *container)
@@ -152,11 +171,12 @@ static const struct setup_step {
     {"mask paths", "/linux/maskedPaths", setup_masked_paths},
     {"protect paths", "/linux/readonlyPaths", setup_readonly_paths},
     {"protect root", "/root/readonly", protect_root},
+    {"make environment", "/process/env", setup_environment},
+    {"report ready", "", report_ready},
     {"change root", "/root/path", setup_pivot},
     {"set root propagation", "/linux/rootfsPropagation", set_root_propagation},
-    {"make environment", "/process/env", setup_environment},
     {"set working directory", "/process/cwd", setup_working_directory},
-    {"report ready", "", report_ready},
+    {"wait to run", "", wait_to_run},
     {"own standard streams", "/process/user", own_stdio},
     {"bound capabilities", "/process/capabilities", bound_capabilities},
     {"become user", "/process/user", become_user},

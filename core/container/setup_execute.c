@@ -24,6 +24,8 @@
 #include "core/oci/config.h"
 #include "core/oci/passwd.h"
 
+#define PASSWD_SIZE_MAX (256 << 20) /* bytes that are worth reading to find a home directory */
+
 /* The kernel's own answer, not libc's: it does not start with a slash when the directory cannot be
  * reached from the root, which means that it is none of the container's (CVE-2024-21626). */
 static int check_inside(const char *cwd)
@@ -81,12 +83,32 @@ static const char *find_variable(const char *const *environment, const char *nam
     return NULL;
 }
 
+static bool is_plain_file(int fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_size <= PASSWD_SIZE_MAX;
+}
+
+/* The image may have a device under that name, which never ends, or acts when it is opened: it is
+ * looked at before. */
+static int open_passwd(const struct container *container)
+{
+    static const char path[] = "/etc/passwd";
+    autoclose int file = path_open_in_root(container->root, path, O_PATH);
+    if (!is_plain_file(file))
+        return -1;
+    close_fd(&file);
+    file = path_open_in_root(container->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    return is_plain_file(file) ? take_fd(&file) : -1;
+}
+
 /* What the container's own passwd says of its user; without a readable one: nothing. */
 static void find_user(const struct container *container, struct passwd_user *user)
 {
     *user = (struct passwd_user){.found = false};
     struct passwd_notes notes = {0};
-    autoclose int file = path_open_in_root(container->root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+    autoclose int file = open_passwd(container);
     if (file < 0 ||
         passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes) < 0)
         error_clear();
@@ -135,8 +157,7 @@ int setup_environment(struct container *container)
 static int find_program(const char *name, const char *search, char *path, size_t size)
 {
     if (strchr(name, '/')) {
-        snprintf(path, size, "%s", name);
-        return 0;
+        return snprintf(path, size, "%s", name) < (int)size ? 0 : ENAMETOOLONG;
     }
     int found = ENOENT;
     while (search && *name) {
@@ -168,6 +189,30 @@ static int follow_parent(const struct container *container)
     return 0;
 }
 
+/* Whatever was opened outside, by us or by who started us, may lead outside: it is gone before the
+ * program's path is looked up, or an image could name a program behind /proc/self/fd
+ * (CVE-2024-21626). Only the channel and the trace stay, which are no directories, and closed by
+ * the exec. */
+static int close_descriptors(struct container *container)
+{
+    unsigned from = 3 + container->preserved_fds;
+    int kept[] = {container->channel, trace_descriptor()};
+    container_close(container);
+    for (;;) {
+        int next = -1;
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (next < 0 || kept[i] < next))
+                next = kept[i];
+        }
+        if ((next < 0 || (unsigned)next > from) &&
+            sys_close_range(from, next < 0 ? ~0U : (unsigned)next - 1, 0) < 0)
+            return fail(errno, "cannot close descriptors");
+        if (next < 0)
+            return 0;
+        from = (unsigned)next + 1;
+    }
+}
+
 static int fail_program(int number, const char *name)
 {
     if (number == ENOENT && !strchr(name, '/'))
@@ -180,24 +225,24 @@ int setup_execute(struct container *container)
     const struct config_process *process = &container->config->process;
     char *const *argv = container->program;
     char path[PATH_MAX];
+    int result = close_descriptors(container);
+    if (result < 0)
+        return result;
     int number =
         find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
                      path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
-    int result = follow_parent(container);
+    result = follow_parent(container);
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    /* Whatever was opened without close-on-exec, by us or by who started us. */
-    if (sys_close_range(3 + container->preserved_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        return fail(errno, "cannot mark descriptors to be closed");
     process_reset_signals();
     trace_flush();
     execve(path, argv, container->environment);
     number = errno;
     result = fail_exec(number, "cannot execute %s", path);
-    if (number == ENOENT)
+    if (number == ENOENT && access(path, F_OK) == 0)
         error_hint("the interpreter of the script, or the loader of the program, is missing");
     else if (number == ENOEXEC)
         error_hint("neither a program for this machine nor a script with a #! line");

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/setup.h"
+#include "core/linux/copy.h"
 #include "core/linux/mount.h"
 #include "core/linux/path.h"
 #include "core/linux/sys.h"
@@ -68,18 +70,48 @@ static int check_target(const struct container *container, int mount, int target
 }
 
 /* /proc and /sys must be plain directories: through a link, what is masked and protected below them
- * afterwards would be elsewhere (CVE-2019-19921). */
-static int refuse_link(const struct container *container, const char *destination)
+ * afterwards would be elsewhere (CVE-2019-19921). What was looked at is what is mounted on. */
+static int make_plain_directory(const struct container *container, const char *destination)
 {
-    autoclose int fd = path_open_in_root(container->root, destination, O_PATH | O_NOFOLLOW);
+    char path[PATH_MAX];
+    const char *name;
+    size_t length = strlen(destination);
+    while (length > 1 && destination[length - 1] == '/')
+        length--;
+    if (length >= sizeof(path))
+        return fail(ENAMETOOLONG, "cannot create %s", destination);
+    memcpy(path, destination, length);
+    path[length] = '\0';
+    autoclose int parent = path_make_parent_in_root(container->root, path, &name);
+    if (parent < 0)
+        return parent;
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+        return fail(errno, "cannot create %s", destination);
+    autoclose int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
-    if (fd < 0) {
-        error_clear();
-        return 0;
-    }
-    if (fstat(fd, &status) == 0 && S_ISLNK(status.st_mode))
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return fail(errno, "cannot open %s", destination);
+    if (S_ISLNK(status.st_mode))
         return fail_config(NULL, "%s is a symbolic link in the root file system", destination);
-    return 0;
+    if (!S_ISDIR(status.st_mode))
+        return fail(ENOTDIR, "cannot use %s as a directory", destination);
+    return take_fd(&fd);
+}
+
+/* Keep hold of what is mounted on /proc and /sys: somebody with access to the root file system
+ * could move these directories away, mounts and all, while what is below them is masked. */
+static void remember(struct container *container, int *mount, int target, const char *destination)
+{
+    static const char names[][6] = {"/proc", "/sys"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int *covered = &container->covered[i];
+        if (strncmp(destination, names[i], sizeof(names[i])) == 0 ||
+            (*covered >= 0 && is_same_file(*covered, target))) {
+            close_fd(covered);
+            *covered = take_fd(mount);
+            return;
+        }
+    }
 }
 
 static int hint_for_type(const char *type, int result)
@@ -122,16 +154,17 @@ static int open_mount(struct container *container, size_t i)
     autoclose int fd = -1;
     int result = 0;
     if (options->bind) {
-        fd = take_fd(&container->sources[i]);
-        if (fd < 0)
-            fd = mount_clone(AT_FDCWD, mount->source, options->bind_recursive);
+        fd = mount_clone_locked(mount->source, options->bind_recursive, &container->sources[i]);
         if (fd < 0)
             return fd;
         result = mount_change(fd, options);
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
         fd = create_cgroup(options);
     } else {
-        fd = mount_create(mount->type, mount->source, options);
+        struct mount_options writable = *options;
+        if (options->copy_up)
+            writable.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+        fd = mount_create(mount->type, mount->source, &writable);
         if (fd < 0)
             return hint_for_type(mount->type, fd);
         if (options->propagation)
@@ -141,6 +174,16 @@ static int open_mount(struct container *container, size_t i)
     if (fd < 0)
         return fd;
     return result < 0 ? result : take_fd(&fd);
+}
+
+/* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
+static int attach_copy(int mount, int target, const char *destination, bool readonly)
+{
+    step("copy what is in %s", destination);
+    int result = copy_tree(target, mount, destination);
+    if (result == 0 && readonly)
+        result = mount_set_readonly(mount, false);
+    return result < 0 ? result : mount_attach(mount, target, destination);
 }
 
 static int mount_one(struct container *container, size_t i)
@@ -155,15 +198,22 @@ static int mount_one(struct container *container, size_t i)
     if (fstat(fd, &status) < 0)
         return fail(errno, "cannot examine %s", type);
     bool kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
-    int result = kernel ? refuse_link(container, mount->destination) : 0;
-    if (result < 0)
-        return result;
-    autoclose int target = path_make_in_root(container->root, mount->destination,
-                                             S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+    autoclose int target = kernel ? make_plain_directory(container, mount->destination)
+                                  : path_make_in_root(container->root, mount->destination,
+                                                      S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
     if (target < 0)
         return target;
-    result = check_target(container, fd, target, mount->destination);
-    return result < 0 ? result : mount_attach(fd, target, mount->destination);
+    int result = check_target(container, fd, target, mount->destination);
+    if (result < 0)
+        return result;
+    if (container->options[i].copy_up)
+        result = attach_copy(fd, target, mount->destination,
+                             container->options[i].set & MOUNT_ATTR_RDONLY);
+    else
+        result = mount_attach(fd, target, mount->destination);
+    if (result == 0)
+        remember(container, &fd, target, mount->destination);
+    return result;
 }
 
 int setup_mounts(struct container *container)

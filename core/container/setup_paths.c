@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,7 +71,16 @@ static int mask_directory(struct masks *masks, int target, const char *path)
 /* Open a listed path. What is not there needs no protection: 0 in *fd's place means absent. */
 static int open_listed(const struct container *container, const char *path, int *fd)
 {
-    *fd = path_open_in_root(container->root, path, O_PATH);
+    int root = container->root;
+    const char *below = path;
+    if (container->covered[0] >= 0 && strncmp(path, "/proc/", 6) == 0) {
+        root = container->covered[0];
+        below += 6;
+    } else if (container->covered[1] >= 0 && strncmp(path, "/sys/", 5) == 0) {
+        root = container->covered[1];
+        below += 5;
+    }
+    *fd = path_open_in_root(root, *below ? below : "/", O_PATH);
     if (*fd != -ENOENT)
         return *fd < 0 ? *fd : 1;
     error_clear();
@@ -137,5 +147,7 @@ int setup_readonly_paths(struct container *container)
         if (result < 0)
             return fail_path("readonlyPaths", i, result);
     }
+    close_fd(&container->covered[0]);
+    close_fd(&container->covered[1]);
     return 0;
 }

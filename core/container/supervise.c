@@ -29,8 +29,11 @@
 struct supervision {
     const struct container *container;
     struct process *child;
-    int channel; /* -1 once the program runs */
-    int signals; /* signalfd */
+    int channel;      /* -1 once the program runs */
+    int signals;      /* signalfd */
+    sigset_t pending; /* came before there was a program to pass them on to */
+    bool ready;       /* the set-up is done but for the user and the program */
+    bool pid_file;    /* written */
     bool ended;
     int status; /* wait status, once ended */
 };
@@ -55,30 +58,60 @@ static int set_rlimits(const struct supervision *supervision)
     return 0;
 }
 
-static int write_pid_file(const struct supervision *supervision)
+static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
-    return replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
+    int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
+    supervision->pid_file = result == 0;
+    return result;
+}
+
+static int make_ready(struct supervision *supervision)
+{
+    if (supervision->ready)
+        return fail(EPROTO, "message out of order from the container");
+    supervision->ready = true;
+    int result = set_rlimits(supervision);
+    if (result == 0)
+        result = write_pid_file(supervision);
+    if (result == 0)
+        result = sync_send(supervision->channel, SYNC_RUN);
+    if (result != -EPIPE)
+        return result;
+    /* The child ended meanwhile; what it had to say about that is still to be heard. */
+    error_clear();
+    return 0;
+}
+
+/* The other end of the channel is closed: the program has been executed, or the child has ended.
+ * After "ready" that makes no difference here: its exit code tells. */
+static int begin_program(struct supervision *supervision)
+{
+    if (!supervision->ready)
+        return fail(EPIPE, "the container's process ended during its set-up");
+    step("wait for the program");
+    close_fd(&supervision->channel);
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(&supervision->pending, number) == 1)
+            sys_pidfd_send_signal(supervision->child->pidfd, number);
+    }
+    if (supervision->container->when_running)
+        supervision->container->when_running(supervision->container->context);
+    return 0;
 }
 
 /* The child said something. Returns 0, or a negative errno (recorded) to end everything. */
 static int handle_message(struct supervision *supervision)
 {
     int type = sync_receive(supervision->channel, NULL);
-    int result;
     switch (type) {
     case SYNC_READY:
-        result = set_rlimits(supervision);
-        if (result == 0)
-            result = write_pid_file(supervision);
-        return result < 0 ? result : sync_send(supervision->channel, SYNC_RUN);
+        return make_ready(supervision);
     case SYNC_EOF:
-        step("wait for the program");
-        close_fd(&supervision->channel);
-        return 0;
+        return begin_program(supervision);
     case SYNC_ERROR:
         return error_get()->number ? -error_get()->number : -EINVAL;
     default:
@@ -88,7 +121,7 @@ static int handle_message(struct supervision *supervision)
 
 /* Reap everything that has ended: the container's process, and orphans that came to us. Signals of
  * the same number are merged, so one SIGCHLD can stand for many children. */
-static void reap(struct supervision *supervision)
+static int reap(struct supervision *supervision)
 {
     int status;
     pid_t pid;
@@ -100,26 +133,26 @@ static void reap(struct supervision *supervision)
         supervision->child->pid = 0;
         close_fd(&supervision->child->pidfd);
     }
+    return pid == 0 || supervision->ended ? 0 : fail(errno, "cannot wait for the container");
 }
 
-/* A signal came. Until the program runs there is nobody to pass it on to, and one that asks us to
- * end ends the set-up. */
+/* A signal came. Until the program runs there is nobody to pass it on to: one that asks us to end
+ * ends the set-up, others wait. */
 static int handle_signal(struct supervision *supervision)
 {
     struct signalfd_siginfo signal;
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
         return 0;
     int number = (int)signal.ssi_signo;
-    if (number == SIGCHLD) {
-        reap(supervision);
-        return 0;
-    }
+    if (number == SIGCHLD)
+        return reap(supervision);
     if (supervision->channel < 0) {
         sys_pidfd_send_signal(supervision->child->pidfd, number);
         return 0;
     }
     if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
         return fail(EINTR, "ended by signal %d during the container's set-up", number);
+    sigaddset(&supervision->pending, number);
     return 0;
 }
 
@@ -148,8 +181,7 @@ static int serve(struct supervision *supervision)
  * our children now. */
 static void end_orphans(const struct supervision *supervision)
 {
-    const struct config_namespace *pid = &supervision->container->config->namespaces[NAMESPACE_PID];
-    if (!pid->wanted || pid->path)
+    if (!supervision->container->new_pid)
         process_end_children(supervision->container->proc);
 }
 
@@ -167,7 +199,7 @@ int supervise_container(const struct container *container, struct process *child
     if (result < 0)
         process_end(child);
     end_orphans(&supervision);
-    if (result < 0 && container->pid_file)
+    if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);
     return result < 0 ? result : process_exit_code(supervision.status);
 }

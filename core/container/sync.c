@@ -66,16 +66,22 @@ void sync_send_error(int channel)
     send_message(channel, &message, sizeof(message), -1);
 }
 
-/* The descriptor that came with a packet, or -1. */
-static int received_fd(struct msghdr *packet)
+/* The descriptor that came with a packet, or -1. There is room for two, because the kernel aligns:
+ * a second one is closed, and *malformed set. */
+static int received_fd(struct msghdr *packet, bool *malformed)
 {
     struct cmsghdr *header = CMSG_FIRSTHDR(packet);
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(int)))
+    *malformed = (packet->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
         return -1;
-    int fd;
-    memcpy(&fd, CMSG_DATA(header), sizeof(int));
-    return fd;
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    int fds[2];
+    memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+    if (count > 1) {
+        *malformed = true;
+        close(fds[1]);
+    }
+    return fds[0];
 }
 
 int sync_receive(int channel, int *fd)
@@ -92,17 +98,18 @@ int sync_receive(int channel, int *fd)
                             .msg_controllen = sizeof(control.bytes)};
     ssize_t length;
     while ((length = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC)) < 0) {
-        if (errno == ECONNRESET)
-            return SYNC_EOF;
-        if (errno != EINTR)
+        /* The other side has ended without reading all; told once, and before what it had to say.
+         */
+        if (errno != EINTR && errno != ECONNRESET)
             return fail(errno, "cannot hear from the other side of the container's set-up");
     }
-    autoclose int received = received_fd(&packet);
+    bool malformed;
+    autoclose int received = received_fd(&packet, &malformed);
     if (length == 0)
         return SYNC_EOF;
     bool whole = message.type == SYNC_ERROR ? length == (ssize_t)sizeof(message)
                                             : length == (ssize_t)BARE_LENGTH;
-    if (!whole || (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || message.type > SYNC_CHILD)
+    if (!whole || malformed || message.type <= SYNC_EOF || message.type > SYNC_CHILD)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);

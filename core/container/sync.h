@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     parent                                child
- *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace)
- *                                 <--READY---  everything is set up, but for user and program
+ *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
+ *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
  *                                 <----EOF---  the program has been executed

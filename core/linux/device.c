@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/linux/mount.h"
+#include "core/linux/sys.h"
 
 static bool same_device(const struct stat *status, const struct device *device)
 {
@@ -47,7 +48,11 @@ int device_make(int directory, const char *name, const char *path, const struct 
         /* The umask is 0 here, so the mode is right; the owner need not be. */
         if (device->uid == 0 && device->gid == 0)
             return 0;
-        if (fchownat(directory, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        /* What is given away is the device, not what somebody has put in its place. */
+        autoclose int made = open_checked(directory, name, path, device);
+        if (made < 0)
+            return made;
+        if (fchownat(made, "", device->uid, device->gid, AT_EMPTY_PATH) < 0)
             return fail(errno, "cannot change the owner of %s", path);
         return 0;
     }
@@ -93,9 +98,16 @@ int device_link(int directory, const char *name, const char *target)
 {
     if (symlinkat(target, directory, name) == 0)
         return 0;
+    int number = errno;
     char found[64];
-    ssize_t length = errno == EEXIST ? readlinkat(directory, name, found, sizeof(found)) : -1;
+    ssize_t length = number == EEXIST ? readlinkat(directory, name, found, sizeof(found)) : -1;
     if (length == (ssize_t)strlen(target) && memcmp(found, target, (size_t)length) == 0)
         return 0;
-    return fail(EEXIST, "cannot link /dev/%s to %s", name, target);
+    /* A node ptmx is as good as a link: the kernel looks for the directory pts beside it. */
+    static const struct device ptmx = {.type = S_IFCHR, .major = 5, .minor = 2};
+    struct stat status;
+    if (strcmp(name, "ptmx") == 0 && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        same_device(&status, &ptmx))
+        return 0;
+    return fail(number, "cannot link /dev/%s to %s", name, target);
 }

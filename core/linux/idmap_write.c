@@ -32,7 +32,9 @@ static int fail_write(int number, const char *what)
 {
     int result = fail(number, "cannot write the %s", what);
     if (number == EPERM)
-        error_hint("the kernel lets this user map only its own id, or ids it has privilege over");
+        error_hint(
+            "the kernel lets this user map only its own id (0: with CAP_SETFCAP), or ids it has "
+            "privilege over");
     else if (number == EINVAL)
         error_hint("a host id is not mapped in the present user namespace");
     return result;

@@ -20,7 +20,9 @@ static void hint_from_context(int context)
         return;
     message[length] = '\0';
     message[strcspn(message, "\n")] = '\0';
-    error_hint("%s", message + 2);
+    /* This one means that the mounts here hide parts of it; callers have better advice. */
+    if (!strstr(message, "Mount too revealing"))
+        error_hint("%s", message + 2);
 }
 
 /* Tell the file system one option: "size=1m" or "sync". */
@@ -91,6 +93,15 @@ int mount_clone(int directory, const char *path, bool recursive)
     if (mount < 0)
         return fail(errno, "cannot open %s for mounting", *path ? path : "a directory");
     return mount;
+}
+
+int mount_clone_locked(const char *path, bool recursive, int *pinned)
+{
+    int mount = mount_clone(AT_FDCWD, path, recursive);
+    if (mount >= 0 || *pinned < 0)
+        return mount;
+    error_clear();
+    return take_fd(pinned);
 }
 
 static int set_attributes(int mount, bool recursive, uint64_t set, uint64_t clear,

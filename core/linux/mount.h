@@ -23,6 +23,13 @@ int mount_create(const char *type, const char *source, const struct mount_option
  * all mounts below it if recursive. Returns its descriptor or a negative errno (recorded). */
 int mount_clone(int directory, const char *path, bool recursive);
 
+/* The same for a process that has just entered a user namespace, with *pinned a clone that its
+ * parent made before, or -1. A clone made here is preferred: its submounts stay locked together, as
+ * everything in a mount namespace with a new owner is, so that none of them can be taken off what
+ * it covers (mount_namespaces(7)). *pinned is what there is where this process may not look.
+ * Returns a descriptor or a negative errno (recorded). */
+int mount_clone_locked(const char *path, bool recursive, int *pinned);
+
 /* Change attributes and propagation of the mount by its options. The mount may be detached.
  * Needs Linux 5.12, as does every container with flags on a bind mount.
  * Returns 0 or a negative errno (recorded). */

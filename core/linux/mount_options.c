@@ -49,7 +49,7 @@ static const struct propagation {
 };
 
 /* Real options whose meaning needs more than a flag. */
-static const char unsupported[][12] = {"remount", "tmpcopyup", "idmap", "ridmap", "mand", "nomand"};
+static const char unsupported[][12] = {"remount", "idmap", "ridmap", "mand", "nomand"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -106,6 +106,10 @@ static int parse_word(struct mount_options *options, const char *word, const cha
         if (strncmp(word, unsupported[i], length) == 0 &&
             (word[length] == '\0' || word[length] == '='))
             return fail_config(field, "mount option %s is not supported", word);
+    }
+    if (strcmp(word, "tmpcopyup") == 0) {
+        options->copy_up = true;
+        return 0;
     }
     bool recursive;
     uint64_t propagation = mount_propagation(word, &recursive);

@@ -15,6 +15,7 @@ struct mount_options {
     uint64_t recursive_clear;
     uint64_t propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE; 0: as it comes */
     bool propagation_recursive;
+    bool copy_up;                /* tmpcopyup: starts with what it covers; tmpfs only */
     bool bind;                   /* bind or rbind */
     bool bind_recursive;         /* rbind */
     struct text_list filesystem; /* what the file system itself is to be told: "size=1m", "sync" */

@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -22,36 +23,57 @@
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/linux/capability.h"
 #include "core/linux/sys.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+#define DONE_BY "SHIMBOX_PROTECTED_PID"
+
 #ifndef ST_RDONLY
 #define ST_RDONLY 1
 #endif
 
-/* Was this process started by execute() below? The kernel notes "/dev/fd/N" as the name of a
- * program that was executed by descriptor; what lies behind it has to be one of our two kinds of
- * file. */
-static bool is_protected(int exe)
+/* The name by which the kernel knows a program that was executed through a descriptor, "/dev/fd/N"
+ * or
+ * "/dev/fd/N/NAME", tells that execute() below may have started this process. Returns N or -1. */
+static int descriptor_of_start(void)
 {
     const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-    if (!name || strncmp(name, "/dev/fd/", 8) != 0)
-        return false;
+    if (!name || !starts_with(name, "/dev/fd/"))
+        return -1;
+    return (int)strtol(name + strlen("/dev/fd/"), NULL, 10);
+}
+
+/* Whether it has: what lies behind the name, and behind this process, has to be one of our two
+ * kinds of file. The root directory of an overlay is taken along, see own_binary_release(). */
+static bool is_protected(int exe, int start, int *overlay)
+{
     int seals = fcntl(exe, F_GET_SEALS);
     if (seals >= 0)
         return (seals & SEALS) == SEALS;
-    struct statfs status;
-    return fstatfs(exe, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC &&
-           (status.f_flags & ST_RDONLY);
+    struct statfs file;
+    struct statfs root;
+    if (fstatfs(exe, &file) < 0 || fstatfs(start, &root) < 0 ||
+        file.f_type != OVERLAYFS_SUPER_MAGIC || root.f_type != OVERLAYFS_SUPER_MAGIC ||
+        !(root.f_flags & ST_RDONLY) || memcmp(&file.f_fsid, &root.f_fsid, sizeof(file.f_fsid)) != 0)
+        return false;
+    fcntl(start, F_SETFD, FD_CLOEXEC);
+    *overlay = start;
+    return true;
 }
 
-/* Without CAP_SYS_ADMIN here, a container's ids are the caller's own and its subordinate ones. The
+/* Without these capabilities, a container's ids are the caller's own and its subordinate ones. The
  * file is out of their reach if it is root's and only root may write to it. */
 static bool is_out_of_reach(int exe)
 {
+    static const int reaching[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_DAC_OVERRIDE};
+    for (size_t i = 0; i < sizeof(reaching) / sizeof(reaching[0]); i++) {
+        if (capability_have(reaching[i]))
+            return false;
+    }
     struct stat status;
     return geteuid() != 0 && fstat(exe, &status) == 0 && status.st_uid == 0 &&
            (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -59,12 +81,11 @@ static bool is_out_of_reach(int exe)
 
 /* A read-only overlay whose only use is that its files cannot be written to. Without an upper one
  * it takes two lower directories that do not overlap: beside the binary's own, /sys or /dev, which
- * is never looked into. procfs would be refused. Returns a descriptor of the binary in it, or -1.
- */
-static int open_in_overlay(void)
+ * is never looked into. procfs would be refused. *name: the binary in it. Returns a descriptor of
+ * its root directory, or -1. */
+static int open_overlay(char path[PATH_MAX], const char **name)
 {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
     if (length <= 0)
         return -1;
     path[length] = '\0';
@@ -72,6 +93,7 @@ static int open_in_overlay(void)
     if (!slash || slash == path)
         return -1;
     *slash = '\0';
+    *name = slash + 1;
     /* ':' separates and '\\' escapes in lowerdir; such a path takes the other way. */
     if (strpbrk(path, ":\\,"))
         return -1;
@@ -83,11 +105,7 @@ static int open_in_overlay(void)
     if (context < 0 || sys_fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", lower, 0) < 0 ||
         sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -1;
-    autoclose int mount = sys_fsmount(context, FSMOUNT_CLOEXEC,
-                                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
-    if (mount < 0)
-        return -1;
-    return openat(mount, slash + 1, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    return sys_fsmount(context, 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
 }
 
 /* A copy in memory that nobody, not even its owner, can change any more. */
@@ -108,30 +126,47 @@ static int open_in_memory(int exe)
     return take_fd(&memory);
 }
 
-int own_binary_protect(char **argv)
+/* Start anew from the protected file; returns only if that fails. Our pid in the environment tells
+ * the new program that this was done: under an emulator, whose /proc/self/exe or AT_EXECFN may be
+ * another program's, it could not see it, and would do it again and again. */
+static int execute(int exe, char **argv)
 {
+    char path[PATH_MAX];
+    const char *name;
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    const char *earlier = getenv(DONE_BY);
+    if (earlier && strcmp(earlier, pid) == 0)
+        return fail(ELOOP, "cannot tell that the own binary is protected");
+    if (setenv(DONE_BY, pid, 1) < 0)
+        return fail(ENOMEM, "cannot protect the own binary");
+    step("protect the own binary");
+    autoclose int overlay = capability_have(CAP_SYS_ADMIN) ? open_overlay(path, &name) : -1;
+    trace_flush();
+    if (overlay >= 0)
+        sys_execveat(overlay, name, argv, environ, 0);
+    autoclose int copy = open_in_memory(exe);
+    if (copy < 0)
+        return copy;
+    sys_execveat(copy, "", argv, environ, AT_EMPTY_PATH);
+    return fail(errno, "cannot execute the protected copy of the own binary");
+}
+
+int own_binary_protect(char **argv, int *overlay)
+{
+    *overlay = -1;
     autoclose int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (exe < 0) {
         int result = fail(errno, "cannot open the own binary, /proc/self/exe");
         error_hint("/proc must be mounted, and the binary readable");
         return result;
     }
-    if (is_protected(exe)) {
-        /* The kernel took the descriptor's number for the name; ps should show ours. */
+    int start = descriptor_of_start();
+    if (start >= 0 && is_protected(exe, start, overlay)) {
+        /* The kernel may have taken the descriptor's number for the name; ps should show ours. */
         prctl(PR_SET_NAME, "shimbox", 0, 0, 0);
+        unsetenv(DONE_BY);
         return 0;
     }
-    if (is_out_of_reach(exe))
-        return 0;
-    step("protect the own binary");
-    autoclose int copy = -1;
-    if (capability_have(CAP_SYS_ADMIN))
-        copy = open_in_overlay();
-    if (copy < 0)
-        copy = open_in_memory(exe);
-    if (copy < 0)
-        return copy;
-    trace_flush();
-    sys_execveat(copy, "", argv, environ, AT_EMPTY_PATH);
-    return fail(errno, "cannot execute the protected copy of the own binary");
+    return is_out_of_reach(exe) ? 0 : execute(exe, argv);
 }

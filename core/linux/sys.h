@@ -40,6 +40,9 @@
 #ifndef MNT_DETACH
 #define MNT_DETACH 2
 #endif
+#ifndef UMOUNT_NOFOLLOW
+#define UMOUNT_NOFOLLOW 8
+#endif
 
 /* close_range(2) */
 #ifndef CLOSE_RANGE_CLOEXEC

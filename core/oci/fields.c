@@ -109,7 +109,7 @@ static const struct known_field {
 struct walk {
     void (*visit)(void *context, const char *pointer, bool known);
     void *context;
-    struct json_object *standard; /* the default specification, made when it is first needed */
+    struct json_object *standard; /* the default's unapplied part, made when first needed */
 };
 
 /* The entries that are still possible, and how much of their patterns has been walked. */
@@ -129,7 +129,8 @@ static struct range narrow(struct range range, const char *part)
         return found; /* a name that only looks like two of the table */
     for (size_t i = range.first; i < range.end; i++) {
         const char *rest = known_fields[i].pattern + range.depth;
-        bool same = rest[0] == '/' && strncmp(rest + 1, part, length) == 0 &&
+        /* The first letter rules most of them out, without a call. */
+        bool same = rest[0] == '/' && rest[1] == part[0] && strncmp(rest + 1, part, length) == 0 &&
                     (rest[1 + length] == '/' || rest[1 + length] == '\0');
 
         if (!same)
@@ -188,7 +189,7 @@ static bool is_quiet(struct walk *walk, const struct json_field *field)
         break;
     }
     if (!walk->standard)
-        walk->standard = spec_default(SPEC_PLAIN);
+        walk->standard = spec_default_resources();
     return walk->standard && json_object_equal(find_standard(walk->standard, field), field->value);
 }
 

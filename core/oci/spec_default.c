@@ -49,15 +49,14 @@ static const char sys_text[] = "{'destination':'/sys','type':'sysfs','source':'s
                                "'options':['nosuid','noexec','nodev','ro']},";
 static const char sys_bound_text[] =
     "{'destination':'/sys','type':'bind','source':'/sys',"
-    "'options':['rprivate','nosuid','noexec','nodev','ro','rbind']},";
+    "'options':['rprivate','nosuid','noexec','nodev','rro','rbind']},";
 
 static const char cgroup_text[] =
     "{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup',"
     "'options':['rprivate','nosuid','noexec','nodev','relatime','ro']}],'linux':{";
 
 /* Without root there is no right to limit anything, and runc refuses to go on. */
-static const char resources_text[] =
-    "'resources':{'devices':[{'allow':false,'access':'rwm'}],'pids':{'limit':32768}},";
+#define RESOURCES "'resources':{'devices':[{'allow':false,'access':'rwm'}],'pids':{'limit':32768}}"
 
 static const char tail_text[] =
     "'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'uts'},{'type':'mount'},"
@@ -79,7 +78,7 @@ static struct json_object *parse_form(enum spec_form form)
     text_append(&text, nested ? sys_bound_text : sys_text);
     text_append(&text, cgroup_text);
     if (form != SPEC_ROOTLESS)
-        text_append(&text, resources_text);
+        text_append(&text, RESOURCES ",");
     text_append(&text, tail_text);
 
     struct json_object *document = text.failed ? NULL : json_tokener_parse(text.data);
@@ -106,4 +105,9 @@ struct json_object *spec_default(enum spec_form form)
         return document;
     json_object_put(document);
     return NULL;
+}
+
+struct json_object *spec_default_resources(void)
+{
+    return json_tokener_parse("{'linux':{" RESOURCES "}}");
 }

@@ -2,10 +2,10 @@
 # spec: each option, each error; runc and the schema are in tests/spec.
 # SPDX-License-Identifier: Apache-2.0
 
-bats_require_minimum_version 1.5.0
+# The scripts in single quotes find SHIMBOX in their environment; bats sets status.
+# shellcheck disable=SC2016,SC2030,SC2031
 
-# The scripts in single quotes find SHIMBOX in their environment.
-# shellcheck disable=SC2016
+bats_require_minimum_version 1.5.0
 
 setup() {
     dir=$(mktemp -d)
@@ -288,6 +288,42 @@ END
     refused 'uid map: 0:4294967296:1 goes beyond the last id, 4294967294' -u 0:4294967296:1 -g 0:1:1
     refused 'gid map: 0:1:0 has a size of 0' -u 0:1:1 -g 0:1:0
     refused 'uid map: 0:1:2 and 1:5:1 overlap in their container ids' -u 0:1:2,1:5:1 -g 0:1:1
+}
+
+# Run spec with these files as /etc/passwd, subuid and subgid.
+with_tables() {
+    printf '%s' "$1" >subuid
+    printf '%s' "$2" >subgid
+    shift 2
+    run --separate-stderr unshare -m sh -c '
+        folder=$PWD
+        mount -t tmpfs tmpfs /etc || exit 99
+        cp "$folder/subuid" "$folder/subgid" /etc/
+        echo root:x:0:0:::/bin/sh >/etc/passwd
+        exec "$SHIMBOX" spec "$@"' sh -o - "$@"
+    echo "status $status: $stderr"
+}
+
+@test "--map auto and subids: subordinate ids, by name and by number" {
+    [ "$(id -u)" = 0 ] || skip "id -u says $(id -u): needs root for a mount namespace"
+    local tables=$'root:100000:10\nother:7:1\n# 0:9:9\n0:200000:5\n0:100000:10\n'
+    with_tables "$tables" $'root:300000:3\n' --map auto
+    [ "$status" -eq 0 ]
+    [ "$(jq -c '.linux.uidMappings | map([.[]])' <<<"$output")" = '[[0,0,1],[1,100000,10],[11,200000,5]]' ]
+    [ "$(jq -c '.linux.gidMappings | map([.[]])' <<<"$output")" = '[[0,0,1],[1,300000,3]]' ]
+    with_tables "$tables" $'root:300000:3\n' --map subids
+    [ "$(jq -c '.linux.uidMappings | map([.[]])' <<<"$output")" = '[[100000,100000,10],[200000,200000,5]]' ]
+    with_tables "$tables" '' --rootless
+    [ "$(jq -c '.linux.uidMappings | map([.[]])' <<<"$output")" = '[[0,0,1]]' ]
+    with_tables "$tables" '' --map subids
+    [ "$status" -eq 2 ]
+    [ "$stderr" = 'shimbox spec: /etc/subgid gives the caller (uid 0) no ids' ]
+    with_tables $'root:5:x\n' '' --map auto
+    [ "$status" -eq 2 ]
+    [ "$stderr" = 'shimbox spec: /etc/subuid:1: expected NAME:FIRST:COUNT' ]
+    with_tables $'root:100:10\nroot:105:10\n' $'root:1:1\n' --map auto
+    [ "$status" -eq 2 ]
+    [ "$stderr" = 'shimbox spec: uid map: 1:100:10 and 11:105:10 overlap in their host ids' ]
 }
 
 @test "--mount" {

@@ -203,7 +203,7 @@ static void unapplied(const char *document, const char *want)
 static void what_is_not_applied_is_named(void **state)
 {
     (void)state;
-    unapplied(whole, "/process/capabilities/bounding/1? ");
+    unapplied(whole, "/process/terminal /process/capabilities/bounding/1? ");
     unapplied("{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"b\"},\"x\":1,\"root/path\":2,"
               "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}],\"typo\":[]}],"
               "\"process\":{\"cwd\":\"/\",\"oomScoreAdj\":0,\"selinuxLabel\":\"\",\"usr\":{}},"

@@ -270,4 +270,3 @@ class ContainerTest(unittest.TestCase):
         while not condition():
             self.assertLess(time.monotonic(), end, what)
             time.sleep(0.01)
-

@@ -84,7 +84,6 @@ class FileSystems(Mounts):
             ("tmpfs", ["size=abc"], "size=abc"),
             ("tmpfs", ["nosuchoption"], "nosuchoption"),
             ("tmpfs", ["remount"], "mount option remount is not supported"),
-            ("tmpfs", ["tmpcopyup"], "mount option tmpcopyup is not supported"),
             ("bind", ["idmap"], "mount option idmap is not supported"),
             ("bind", ["ridmap=1"], "mount option ridmap=1 is not supported"),
             ("tmpfs", ["mand"], "mount option mand is not supported"),

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from shimbox import make_spec
+from shimbox import SHIMBOX, make_spec
 
 FACTS = "id; cat /proc/self/uid_map; grep -E 'Cap|NoNewPrivs' /proc/self/status; hostname"
 HEAD = "set -e; umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; "
@@ -91,6 +91,30 @@ class Runtimes(unittest.TestCase):
             for output in self.run_both(*maps):
                 self.assertIn("uid=0", output)
                 self.assertNotIn("4294967295", output)
+
+    def test_rootless_by_an_ordinary_user(self):
+        """runc alone: crun wants a systemd session, or a cgroup of its own."""
+        with tempfile.TemporaryDirectory(prefix="spec-") as home:
+            shutil.copytree(f"{self.folder}/rootfs", f"{home}/rootfs", symlinks=True)
+            shutil.copy(SHIMBOX, f"{home}/shimbox")
+            subprocess.run(["chown", "-R", "65534:65534", home], check=True)
+            for more in ("", "--host-network"):
+                command = (
+                    f"rm -f config.json && ./shimbox spec --rootless {more} -- sh -c \"$FACTS\" && "
+                    f"exec runc --root {home}/state run spec-test-{os.getpid()}"
+                )
+                done = subprocess.run(
+                    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command],
+                    cwd=home,
+                    env={"PATH": os.environ["PATH"], "HOME": home, "FACTS": FACTS, "XDG_RUNTIME_DIR": home},
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                self.assertEqual((done.returncode, done.stderr), (0, ""), more)
+                self.assertIn("uid=0", done.stdout)
+                self.assertRegex(done.stdout, r"\n +0 +65534 +1\n")
 
     def test_host_network(self):
         host = os.readlink("/proc/self/ns/net")

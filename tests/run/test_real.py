@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Configs as runc and crun write them, run unchanged on Debian and on busybox, against the peer.
+SPDX-License-Identifier: Apache-2.0
+
+shimbox runs the file as it is, a script on standard input. For the comparison of facts, both get the
+probe as program: run takes it from the command line, for the peer a copy of the file is changed,
+since the file also asks for a terminal, which run does not give yet (and says so). crun refuses
+hybrid cgroup hierarchies and, without a cgroup of its own, linux.resources.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+from facts import FACTS, SHIMBOX, Difference, Folder, call_helper, compare_facts, parse_facts
+from facts import run_quietly
+
+WARNING = "shimbox run: warning: /process/terminal is not applied yet\n"
+CGROUP2 = "umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec "
+
+MASK = r"mounts:/(proc|sys)/(acpi|firmware|keys|timer_list|kcore|scsi|dev/block)"
+KNOWN = [
+    Difference("pdeathsig", "0", "9", "run's container ends when run is killed"),
+    Difference(r"fds\.[012]", ".*", ".*", "runc relays streams"),
+    Difference("mounts:/sys.super", "ro", "rw", "ro is set on the mount, not on the file system"),
+    Difference("mounts:/sys/fs/cgroup.*", ".*", ".*", "cgroup v1 comes with the cgroup module"),
+    Difference(MASK + r"\..*", ".*", ".*", "masks: see test_podman.py"),
+    Difference("args.*|env.PWD", ".*", ".*", "the program is called in two ways"),
+]
+CRUN = [
+    *KNOWN,
+    Difference("list:/dev|stat:/dev/.size", ".*core.*|340", ".*", "crun links /dev/core"),
+    Difference(r"mounts:.*\.options", ".*", ".*", "crun adds options to what it mounts"),
+]
+
+
+class Real(Folder):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name, helper in (("busybox", "make_rootfs"), ("debian", "debian_rootfs")):
+            (cls.folder / name).mkdir()
+            call_helper(helper, cls.folder / name / "rootfs")
+
+    def write_spec(self, image, *command):
+        """A fresh config.json by the command; returns the bundle and the text."""
+        bundle = self.folder / image
+        (bundle / "config.json").unlink(missing_ok=True)
+        done = run_quietly(command, cwd=bundle)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return bundle, (bundle / "config.json").read_text()
+
+    def run_script(self, bundle, script, warning=WARNING, code=0):
+        """Run the unchanged config, whose program is a shell, and return what it prints."""
+        done = subprocess.run(
+            [SHIMBOX, "run", "--bundle", bundle], input=script, capture_output=True, text=True,
+            timeout=60, check=False)
+        return self.assert_quiet(done, code, warning)
+
+    def run_peer(self, bundle, text, runtime):
+        """The facts that the peer's container has with the same config."""
+        document = json.loads(text)
+        document["process"].update(args=["/bin/probe", *FACTS], terminal=False)
+        command = [runtime, "--root", self.folder / "state", "run", f"shimbox-peer-{os.getpid()}"]
+        if runtime == "crun":
+            del document["linux"]["resources"]
+            command = ["unshare", "-m", "sh", "-c", CGROUP2 + " ".join(map(str, command))]
+        (bundle / "config.json").write_text(json.dumps(document))
+        try:
+            return parse_facts(self.assert_quiet(run_quietly(command, cwd=bundle)))
+        finally:
+            (bundle / "config.json").write_text(text)
+
+    def compare(self, image, command, peer, known):
+        bundle, text = self.write_spec(image, *command)
+        theirs = self.run_peer(bundle, text, peer)
+        done = run_quietly([SHIMBOX, "run", "--bundle", bundle, "--", "/bin/probe", *FACTS])
+        ours = parse_facts(self.assert_quiet(done, 0, WARNING))
+        self.assertGreater(len(ours), 100)
+        lines = compare_facts(theirs, ours, known)
+        self.assertEqual(lines, [], "\n" + "\n".join(lines))
+        return ours
+
+    def test_against_runc(self):
+        for image in ("busybox", "debian"):
+            facts = self.compare(image, ["runc", "spec"], "runc", KNOWN)
+            self.assertEqual(facts["hostname"], "runc")
+            self.compare(image, ["crun", "spec"], "runc", KNOWN)
+
+    def test_against_crun(self):
+        for image in ("busybox", "debian"):
+            self.compare(image, ["crun", "spec"], "crun", CRUN)
+
+    def test_own_default(self):
+        bundle, text = self.write_spec("debian", SHIMBOX, "spec")
+        theirs = self.run_peer(bundle, text, "runc")
+        done = run_quietly([SHIMBOX, "run", "--bundle", bundle, "--", "/bin/probe", *FACTS])
+        lines = compare_facts(theirs, parse_facts(self.assert_quiet(done)), KNOWN)
+        self.assertEqual(lines, [], "\n" + "\n".join(lines))
+
+    def test_programs(self):
+        script = """apt-get --version | head -n 1 | cut -d' ' -f1
+            perl -e 'print join(",", map { $_ * $_ } 1..4), "\\n"'
+            printf '%s\\n' c a b | sort | tr '\\n' ' ' | tee /tmp/out 2>/dev/null; echo
+            dpkg --print-architecture >/dev/null && id -un
+            ls /proc/self/fd | wc -l
+            exit 5"""
+        for writer in ("runc", "crun"):
+            bundle, text = self.write_spec("debian", writer, "spec")
+            output = self.run_script(bundle, script, code=5)
+            self.assertEqual(output, "apt\n1,4,9,16\na b c \nroot\n4\n")
+            self.assertEqual((bundle / "config.json").read_text(), text)
+
+    def test_busybox(self):
+        for writer in ("runc", "crun"):
+            bundle, _ = self.write_spec("busybox", writer, "spec")
+            output = self.run_script(
+                bundle, "ps | wc -l; seq 3 | awk '{n += $1} END {print n}'; touch /x || exit 9",
+                warning=WARNING + "touch: /x: Read-only file system\n", code=9)
+            self.assertEqual(output.split()[1], "6")
+
+    def test_rootless_form_as_root(self):
+        """Written by an ordinary user, and run by that user (see rootless.bats); here by root."""
+        bundle, text = self.write_spec("busybox", "runc", "spec", "--rootless")
+        self.assertIn('"user"', text)
+        done = run_quietly([SHIMBOX, "run", "--bundle", bundle, "--", "/bin/probe", "uid",
+                            "caps", "read=/proc/self/uid_map", "list=/sys"])
+        facts = parse_facts(self.assert_quiet(done, 0, WARNING))
+        self.assertEqual(facts["uid"], "0")
+        self.assertRegex(facts["read:/proc/self/uid_map"], r"^ +0 +0 +1\\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()
