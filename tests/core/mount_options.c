@@ -68,7 +68,7 @@ static void the_rest_is_the_file_systems(void **state)
 
 static void unsupported_words_are_named(void **state)
 {
-    const char *const words[] = {"remount", "tmpcopyup", "idmap", "idmap=uids=0-1-1", "ridmap"};
+    const char *const words[] = {"remount", "idmap", "idmap=uids=0-1-1", "ridmap"};
     (void)state;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         struct mount_options options;
