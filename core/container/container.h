@@ -6,12 +6,20 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
 
 struct config;
+
+/* A mount that is held on to, and the file that its root is. */
+struct covered {
+    int fd; /* -1: none */
+    dev_t device;
+    ino_t inode;
+};
 
 struct container {
     /* Given by the caller. */
@@ -49,10 +57,10 @@ struct container {
     sigset_t signals;                /* signal mask of the caller */
 
     /* The child's own. */
-    int channel;        /* to the parent, sync.h */
-    int covered[2];     /* what is mounted on /proc and on /sys, -1: nothing */
-    bool enter_as_user; /* root may not enter the working directory, the user will try */
-    char **environment; /* of the program */
+    int channel;               /* to the parent, sync.h */
+    struct covered covered[2]; /* what is mounted on /proc and on /sys */
+    bool enter_as_user;        /* root may not enter the working directory, the user will try */
+    char **environment;        /* of the program */
 };
 
 /* Everything that is unset. */

@@ -20,8 +20,12 @@
 
 void container_init(struct container *container, const struct config *config)
 {
-    *container = (struct container){
-        .config = config, .proc = -1, .root = -1, .exe = -1, .channel = -1, .covered = {-1, -1}};
+    *container = (struct container){.config = config,
+                                    .proc = -1,
+                                    .root = -1,
+                                    .exe = -1,
+                                    .channel = -1,
+                                    .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
 }
@@ -33,7 +37,7 @@ void container_close(struct container *container)
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
     for (size_t i = 0; i < sizeof(container->covered) / sizeof(container->covered[0]); i++)
-        close_fd(&container->covered[i]);
+        close_fd(&container->covered[i].fd);
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);

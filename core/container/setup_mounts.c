@@ -38,17 +38,9 @@ static bool is_procfs(int fd)
     return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
-static bool is_same_file(int one, int other)
-{
-    struct stat a;
-    struct stat b;
-    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /* May this mount be attached on target? Not on /proc, unless it is a real one, and hardly below. */
 static int check_target(const struct container *container, int mount, int target,
-                        const char *destination)
+                        const struct stat *place, const char *destination)
 {
     if (is_procfs(target)) {
         for (size_t i = 0; i < sizeof(proc_files) / sizeof(proc_files[0]); i++) {
@@ -59,12 +51,14 @@ static int check_target(const struct container *container, int mount, int target
             return 0;
         return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
     }
-    autoclose int proc = path_open_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
-    if (proc < 0) {
-        error_clear();
+    /* Once there is a proc on /proc, the directory below it cannot be come by. */
+    if (container->covered[0].fd >= 0 || is_procfs(mount))
         return 0;
-    }
-    if (!is_same_file(proc, target) || is_procfs(mount))
+    autoclose int proc = path_look_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
+    struct stat status;
+    if (proc < 0 || fstat(proc, &status) < 0)
+        return proc == -ENOENT ? 0 : proc;
+    if (status.st_dev != place->st_dev || status.st_ino != place->st_ino)
         return 0;
     return fail_config(NULL, "mounting anything but proc on /proc is refused");
 }
@@ -100,17 +94,19 @@ static int make_plain_directory(const struct container *container, const char *d
 
 /* Keep hold of what is mounted on /proc and /sys: somebody with access to the root file system
  * could move these directories away, mounts and all, while what is below them is masked. */
-static void remember(struct container *container, int *mount, int target, const char *destination)
+static void remember(struct container *container, int *mount, const struct stat *top,
+                     const struct stat *place, const char *destination)
 {
     static const char names[][6] = {"/proc", "/sys"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        int *covered = &container->covered[i];
-        if (strncmp(destination, names[i], sizeof(names[i])) == 0 ||
-            (*covered >= 0 && is_same_file(*covered, target))) {
-            close_fd(covered);
-            *covered = take_fd(mount);
-            return;
-        }
+        struct covered *covered = &container->covered[i];
+        if (strncmp(destination, names[i], sizeof(names[i])) != 0 &&
+            (covered->fd < 0 || covered->device != place->st_dev ||
+             covered->inode != place->st_ino))
+            continue;
+        close_fd(&covered->fd);
+        *covered = (struct covered){take_fd(mount), top->st_dev, top->st_ino};
+        return;
     }
 }
 
@@ -192,18 +188,21 @@ static int mount_one(struct container *container, size_t i)
     const char *type = container->options[i].bind ? mount->source : mount->type;
     step("mount %s on %s", type, mount->destination);
     autoclose int fd = open_mount(container, i);
-    struct stat status;
+    struct stat top;
+    struct stat place;
     if (fd < 0)
         return fd;
-    if (fstat(fd, &status) < 0)
+    if (fstat(fd, &top) < 0)
         return fail(errno, "cannot examine %s", type);
     bool kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
     autoclose int target = kernel ? make_plain_directory(container, mount->destination)
                                   : path_make_in_root(container->root, mount->destination,
-                                                      S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+                                                      S_ISDIR(top.st_mode) ? S_IFDIR : S_IFREG);
     if (target < 0)
         return target;
-    int result = check_target(container, fd, target, mount->destination);
+    if (fstat(target, &place) < 0)
+        return fail(errno, "cannot examine %s", mount->destination);
+    int result = check_target(container, fd, target, &place, mount->destination);
     if (result < 0)
         return result;
     if (container->options[i].copy_up)
@@ -212,7 +211,7 @@ static int mount_one(struct container *container, size_t i)
     else
         result = mount_attach(fd, target, mount->destination);
     if (result == 0)
-        remember(container, &fd, target, mount->destination);
+        remember(container, &fd, &top, &place, mount->destination);
     return result;
 }
 

@@ -73,18 +73,17 @@ static int open_listed(const struct container *container, const char *path, int 
 {
     int root = container->root;
     const char *below = path;
-    if (container->covered[0] >= 0 && strncmp(path, "/proc/", 6) == 0) {
-        root = container->covered[0];
+    if (container->covered[0].fd >= 0 && strncmp(path, "/proc/", 6) == 0) {
+        root = container->covered[0].fd;
         below += 6;
-    } else if (container->covered[1] >= 0 && strncmp(path, "/sys/", 5) == 0) {
-        root = container->covered[1];
+    } else if (container->covered[1].fd >= 0 && strncmp(path, "/sys/", 5) == 0) {
+        root = container->covered[1].fd;
         below += 5;
     }
-    *fd = path_open_in_root(root, *below ? below : "/", O_PATH);
-    if (*fd != -ENOENT)
-        return *fd < 0 ? *fd : 1;
-    error_clear();
-    return 0;
+    *fd = path_look_in_root(root, *below ? below : "/", O_PATH);
+    if (*fd >= 0)
+        return 1;
+    return *fd == -ENOENT ? 0 : *fd;
 }
 
 static int mask_path(const struct container *container, struct masks *masks, const char *path)
@@ -147,7 +146,7 @@ int setup_readonly_paths(struct container *container)
         if (result < 0)
             return fail_path("readonlyPaths", i, result);
     }
-    close_fd(&container->covered[0]);
-    close_fd(&container->covered[1]);
+    close_fd(&container->covered[0].fd);
+    close_fd(&container->covered[1].fd);
     return 0;
 }

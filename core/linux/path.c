@@ -181,7 +181,7 @@ int path_walk_in_root(int root, const char *path, int flags)
     return result;
 }
 
-int path_open_in_root(int root, const char *path, int flags)
+int path_look_in_root(int root, const char *path, int flags)
 {
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC),
@@ -197,7 +197,19 @@ int path_open_in_root(int root, const char *path, int flags)
     while (fd < 0 && errno == EAGAIN && ++tries < TRIES_MAX);
     if (fd >= 0)
         return fd;
-    if (errno == ENOSYS || errno == EPERM)
-        return path_walk_in_root(root, path, flags);
-    return fail(errno, "cannot open %s inside the root", path);
+    if (errno == ENOENT)
+        return -ENOENT;
+    if (errno != ENOSYS && errno != EPERM)
+        return fail(errno, "cannot open %s inside the root", path);
+    fd = path_walk_in_root(root, path, flags);
+    if (fd == -ENOENT)
+        error_clear();
+    return fd;
+}
+
+int path_open_in_root(int root, const char *path, int flags)
+{
+    int fd = path_look_in_root(root, path, flags);
+
+    return fd == -ENOENT ? fail(ENOENT, "cannot open %s inside the root", path) : fd;
 }

@@ -12,6 +12,10 @@
  * itself). Returns a descriptor, or a negative errno (recorded). */
 int path_open_in_root(int root, const char *path, int flags);
 
+/* The same for a path that may well be missing: -ENOENT is not recorded, since to compose a message
+ * takes longer than to look. */
+int path_look_in_root(int root, const char *path, int flags);
+
 /* The same by walking component by component: what path_open_in_root() does where openat2(2) is
  * missing, or forbidden by a seccomp filter (then it fails with EPERM). It refuses all links that
  * stand in procfs, as it cannot tell the magic ones. Declared here for its tests. */

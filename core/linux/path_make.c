@@ -66,10 +66,9 @@ static int make_component(int root, int parent, const char *parent_path, const c
 /* Open path, or create it; for a path that is known not to be there, its parent is made first. */
 static int make(int root, const char *path, mode_t type, int links)
 {
-    int fd = path_open_in_root(root, path, O_PATH);
+    int fd = path_look_in_root(root, path, O_PATH);
     if (fd != -ENOENT)
         return fd;
-    error_clear();
     char copy[PATH_MAX];
     if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
         return fail(ENAMETOOLONG, "cannot create %s", path);

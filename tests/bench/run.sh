@@ -31,11 +31,15 @@ mkdir -p "$tools"
 work=$(mktemp -d "$tools/run.XXXXXX")
 cgroup=/sys/fs/cgroup/shimbox-bench.$$
 clean() {
+    umount "$work/state" 2>/dev/null || true
     rmdir "$cgroup" 2>/dev/null || true
     rm -rf --one-file-system "$work"
 }
 trap clean EXIT
 mkdir "$cgroup" || true
+# State where it is on a machine of its own: in memory, as /run is.
+mkdir "$work/state"
+mount -t tmpfs none "$work/state"
 
 compiler=${BENCH_CC:-musl-gcc}
 for name in floor empty; do
@@ -81,7 +85,7 @@ add "floor --seal --cgroup" "$tools/floor --seal --cgroup $cgroup $rootfs /bin/t
 if [ ! -x "$shimbox" ]; then
     missing+=("shimbox: $shimbox is not built")
 elif (cd "$work/bundle" && "$shimbox" spec -- /bin/true); then
-    add "shimbox run" "$shimbox --root $work/state run --bundle $work/bundle bench"
+    add "shimbox run" "$shimbox --root $work/state/shimbox run --bundle $work/bundle bench"
 else
     missing+=("shimbox: spec failed")
 fi
@@ -91,9 +95,9 @@ for runtime in crun runc; do
         continue
     fi
     folder=$(bundle_of "$runtime")
-    add "$runtime" "$runtime --root $work/state-$runtime run --bundle $folder bench-$runtime"
+    add "$runtime" "$runtime --root $work/state/$runtime run --bundle $folder bench-$runtime"
     if [ "$runtime" = crun ]; then
-        add "crun, no cgroup" "crun --root $work/state-crun --cgroup-manager=disabled \
+        add "crun, no cgroup" "crun --root $work/state/crun --cgroup-manager=disabled \
 run --bundle $folder bench-disabled"
     fi
 done
