@@ -54,7 +54,9 @@ struct container {
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
-    sigset_t signals;                /* signal mask of the caller */
+    struct text
+        earlier_children; /* what the process had when it became shimbox; not the container's */
+    sigset_t signals;     /* signal mask of the caller */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

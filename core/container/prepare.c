@@ -15,6 +15,7 @@
 #include "core/container/container.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
+#include "core/linux/process.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -49,6 +50,7 @@ void container_free(struct container *container)
     for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
     idmaps_free(&container->own_maps);
+    text_free(&container->earlier_children);
     free_pointer(&container->options);
     free_pointer(&container->sources);
 }
@@ -248,6 +250,8 @@ int container_prepare(struct container *container)
         result = check_program(container);
     if (result == 0)
         result = parse_mount_options(container);
+    if (result == 0 && !container->new_pid)
+        result = process_list_children(container->proc, &container->earlier_children);
     if (result == 0)
         result = pin_namespaces(container);
     if (result == 0)

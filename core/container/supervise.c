@@ -182,7 +182,8 @@ static int serve(struct supervision *supervision)
 static void end_orphans(const struct supervision *supervision)
 {
     if (!supervision->container->new_pid)
-        process_end_children(supervision->container->proc);
+        process_end_children(supervision->container->proc,
+                             &supervision->container->earlier_children);
 }
 
 int supervise_container(const struct container *container, struct process *child, int *channel)

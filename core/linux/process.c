@@ -74,22 +74,43 @@ void process_end(struct process *process)
     errno = saved;
 }
 
-void process_end_children(int proc)
+int process_list_children(int proc, struct text *children)
 {
     char path[48];
     snprintf(path, sizeof(path), "%d/task/%d/children", (int)getpid(), (int)getpid());
-    for (;;) {
+    return read_file(proc, path, 1 << 20, children);
+}
+
+static bool lists_process(const struct text *children, long wanted)
+{
+    char *rest = children->data;
+    for (long pid; rest && (pid = strtol(rest, &rest, 10)) > 0;) {
+        if (pid == wanted)
+            return true;
+    }
+    return false;
+}
+
+void process_end_children(int proc, const struct text *spared)
+{
+    bool found;
+    do {
         autotext struct text children = {0};
-        if (read_file(proc, path, 1 << 20, &children) < 0) {
+        found = false;
+        if (process_list_children(proc, &children) < 0) {
             error_clear();
             return;
         }
         char *rest = children.data;
-        for (long pid; rest && (pid = strtol(rest, &rest, 10)) > 0;)
+        for (long pid; rest && (pid = strtol(rest, &rest, 10)) > 0;) {
+            if (lists_process(spared, pid))
+                continue;
             kill((pid_t)pid, SIGKILL);
-        if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD)
-            return;
-    }
+            while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+            found = true;
+        }
+    } while (found);
 }
 
 pid_t process_of_pidfd(int pidfd)

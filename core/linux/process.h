@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/text.h"
+
 /* A child process, owned: process_end() (autoprocess) kills and reaps it on early return. */
 struct process {
     pid_t pid; /* 0: none */
@@ -28,9 +30,13 @@ int process_wait(struct process *process);
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))
 
-/* Kill and reap all children of this process, and what becomes its child meanwhile (a subreaper
- * gets orphans), until none is left. proc: descriptor of /proc. */
-void process_end_children(int proc);
+/* The children of this process, as text: pids separated by blanks. proc: descriptor of /proc.
+ * Returns 0 or a negative errno (recorded). */
+int process_list_children(int proc, struct text *children);
+
+/* Kill and reap all children of this process but those listed in spared, and what becomes its child
+ * meanwhile (a subreaper gets orphans), until none is left. */
+void process_end_children(int proc, const struct text *spared);
 
 /* The pid behind a pidfd, in the caller's pid namespace. Returns it or a negative errno (recorded).
  */

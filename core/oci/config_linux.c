@@ -17,21 +17,6 @@
 #define MAJOR_MAX 0xfffU
 #define MINOR_MAX 0xfffffU
 
-static int find_namespace(const char *type)
-{
-    static const char names[NAMESPACE_TYPES][8] = {
-        [NAMESPACE_USER] = "user",       [NAMESPACE_MOUNT] = "mount", [NAMESPACE_PID] = "pid",
-        [NAMESPACE_NETWORK] = "network", [NAMESPACE_IPC] = "ipc",     [NAMESPACE_UTS] = "uts",
-        [NAMESPACE_CGROUP] = "cgroup",   [NAMESPACE_TIME] = "time",
-    };
-
-    for (int i = 0; i < NAMESPACE_TYPES; i++) {
-        if (strcmp(names[i], type) == 0)
-            return i;
-    }
-    return -ENOENT;
-}
-
 struct written_namespace {
     const char *type;
     const char *path;
@@ -52,7 +37,7 @@ static int read_namespace(struct config *config, const struct json_field *elemen
     if (result < 0)
         return result;
 
-    int index = find_namespace(written.type ? written.type : "");
+    int index = namespace_by_name(written.type ? written.type : "");
 
     if (index < 0)
         return json_fail(&type, "unknown namespace \"%s\"", written.type ? written.type : "");

@@ -132,6 +132,19 @@ class Lifetime(ContainerTest):
         self.assertEqual(self.run_config(config).status, 6)
         self.assertEqual(self.inside(), [])
 
+    def test_children_from_before_are_spared(self):
+        """A shell that started something and then became shimbox: that is not the container's."""
+        sleeper = pathlib.Path(self.dir) / "sleeper"
+        script = f'sleep 1000 & echo $! >{sleeper}; exec "$@"'
+        result = self.run_config(self.without_pid_namespace("exit=4"), prefix=["sh", "-c", script, "sh"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pid = int(sleeper.read_text())
+        try:
+            self.assertEqual(result.status, 4)
+            self.assertEqual(pathlib.Path(f"/proc/{pid}/comm").read_text(), "sleep\n")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
     def test_orphans_are_reaped(self):
         """Without a pid namespace shimbox is their reaper: no zombie stays for long."""
         process = self.start(self.without_pid_namespace("zombies=50", "print=up", "sleep=2000"))
