@@ -27,11 +27,11 @@ setup() {
 @test "the floor is a container: namespaces, root, devices, capabilities, exit code" {
     cd "$project_root"
     floor=$BATS_TEST_TMPDIR/floor
-    musl-gcc -std=gnu11 -D_GNU_SOURCE -Os -static -o "$floor" tests/bench/floor.c
+    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
     leak_snapshot
-    for seal in "" --seal; do
-        # shellcheck disable=SC2086 # nothing or one word
+    for seal in "" --seal "--seal --by-descriptor"; do
+        # shellcheck disable=SC2086 # words
         run_split "$floor" $seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe pid caps nnp fds cwd \
             hostname interfaces stat=/dev/null mount=/proc mount=/sys mkdir=/sys/x exit=9
         assert_status 9
@@ -49,7 +49,7 @@ setup() {
 @test "the sealed floor cannot be written through its exe link" {
     cd "$project_root"
     floor=$BATS_TEST_TMPDIR/floor
-    musl-gcc -std=gnu11 -D_GNU_SOURCE -Os -static -o "$floor" tests/bench/floor.c
+    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
     "$floor" --seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe sleep=1000 3>&- &
     parent=$!

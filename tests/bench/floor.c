@@ -1,11 +1,12 @@
 // floor: the kernel work of `shimbox run` of the default spec, with constants and no parsing.
 // SPDX-License-Identifier: Apache-2.0
 //
-// floor [--seal] [--cgroup DIR] [--trace] ROOTFS PROGRAM [ARG...]
+// floor [--seal] [--by-descriptor] [--cgroup DIR] [--trace] ROOTFS PROGRAM [ARG...]
 //
 // The denominator of `make bench`. Only for root, without a user namespace. ROOTFS is a directory
 // that holds proc, sys, dev and tmp. The exit code is the program's, or 128+N, or 125.
 //   --seal    first becomes a copy of itself that a container cannot write (a read-only overlay)
+//   --by-descriptor  mounts and paths as `run` has them, see floor_descriptor.c
 //   --cgroup  the program starts in a new cgroup (version 2) below DIR, removed at the end
 //   --trace   prints the microseconds of each step on stderr
 #include <errno.h>
@@ -31,6 +32,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "floor_descriptor.h"
 
 // Numbers of kernel 5.2 to 5.14 that are the same on every architecture; musl has no names for
 // them.
@@ -83,7 +86,7 @@ static void step(const char *name)
     clock_gettime(CLOCK_MONOTONIC, &last);
 }
 
-static void check(long result, const char *what)
+void floor_check(long result, const char *what)
 {
     if (result < 0) {
         dprintf(2, "floor: %s: %s\n", what, strerror(errno));
@@ -98,15 +101,16 @@ static void enter_rootfs(const char *rootfs)
 {
     long tree;
 
-    check(mount("", "/", NULL, MS_SLAVE | MS_REC, NULL), "slave /");
+    floor_check(mount("", "/", NULL, MS_SLAVE | MS_REC, NULL), "slave /");
     tree = syscall(number_open_tree, AT_FDCWD, rootfs,
                    open_tree_clone | O_CLOEXEC | at_recursive | AT_SYMLINK_NOFOLLOW);
-    check(tree, "open_tree rootfs");
-    check(syscall(number_move_mount, tree, "", AT_FDCWD, "/", move_from_empty_path), "move_mount");
-    check(fchdir((int)tree), "fchdir");
-    check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", MNT_DETACH), "umount old root");
-    check(chdir("/"), "chdir /");
+    floor_check(tree, "open_tree rootfs");
+    floor_check(syscall(number_move_mount, tree, "", AT_FDCWD, "/", move_from_empty_path),
+                "move_mount");
+    floor_check(fchdir((int)tree), "fchdir");
+    floor_check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    floor_check(umount2(".", MNT_DETACH), "umount old root");
+    floor_check(chdir("/"), "chdir /");
 }
 
 static void mount_file_systems(bool cgroup2)
@@ -131,11 +135,11 @@ static void mount_file_systems(bool cgroup2)
             continue;
         }
         if (mounts[i].make) {
-            check(mkdir(mounts[i].target, mounts[i].make), "mkdir");
+            floor_check(mkdir(mounts[i].target, mounts[i].make), "mkdir");
         }
-        check(mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
-                    mounts[i].data),
-              mounts[i].target);
+        floor_check(mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
+                          mounts[i].data),
+                    mounts[i].target);
     }
 }
 
@@ -156,34 +160,29 @@ static void make_devices(void)
 
     umask(0);
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
-        check(mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)),
-              nodes[i].path);
+        floor_check(mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)),
+                    nodes[i].path);
     }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-        check(symlink(links[i][0], links[i][1]), links[i][1]);
+        floor_check(symlink(links[i][0], links[i][1]), links[i][1]);
     }
     umask(022);
 }
 
 static void hide_paths(void)
 {
-    static const char *const masked[] = {
-        "/proc/acpi",       "/proc/kcore",       "/proc/keys",        "/proc/latency_stats",
-        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-        "/sys/firmware",    "/sys/fs/selinux",   "/sys/dev/block",
-    };
-    static const char *const readonly[] = {
-        "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-    };
+    static const char *const masked[] = {FLOOR_MASKED};
+    static const char *const readonly[] = {FLOOR_READONLY};
     const char *empty = NULL;
     struct stat status;
 
     for (size_t i = 0; i < sizeof readonly / sizeof *readonly; i++) {
         if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) == 0) {
-            check(mount(NULL, readonly[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | HARDENED, NULL),
-                  readonly[i]);
+            floor_check(
+                mount(NULL, readonly[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | HARDENED, NULL),
+                readonly[i]);
         } else if (errno != ENOENT) {
-            check(-1, readonly[i]);
+            floor_check(-1, readonly[i]);
         }
     }
     // The kind is asked for first: a bind of /dev/null that fails with ENOTDIR throws its copy of
@@ -193,12 +192,12 @@ static void hide_paths(void)
             continue;
         }
         if (!S_ISDIR(status.st_mode)) {
-            check(mount("/dev/null", masked[i], NULL, MS_BIND, NULL), masked[i]);
+            floor_check(mount("/dev/null", masked[i], NULL, MS_BIND, NULL), masked[i]);
         } else if (empty) {
-            check(mount(empty, masked[i], NULL, MS_BIND, NULL), masked[i]);
+            floor_check(mount(empty, masked[i], NULL, MS_BIND, NULL), masked[i]);
         } else {
             empty = masked[i];
-            check(mount("tmpfs", empty, "tmpfs", MS_RDONLY | HARDENED, NULL), empty);
+            floor_check(mount("tmpfs", empty, "tmpfs", MS_RDONLY | HARDENED, NULL), empty);
         }
     }
 }
@@ -208,8 +207,8 @@ static void raise_loopback(void)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    check(fd, "socket");
-    check(ioctl(fd, SIOCSIFFLAGS, &request), "loopback up");
+    floor_check(fd, "socket");
+    floor_check(ioctl(fd, SIOCSIFFLAGS, &request), "loopback up");
     close(fd);
 }
 
@@ -232,30 +231,35 @@ static void drop_privileges(void)
             break; // EINVAL: the kernel knows no more
         }
     }
-    check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient");
-    check(syscall(SYS_capset, &header, data), "capset");
-    check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+    floor_check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient");
+    floor_check(syscall(SYS_capset, &header, data), "capset");
+    floor_check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
-static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgroup2)
+// channel: to the parent, with --by-descriptor; else -1.
+static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgroup2, int channel)
 {
     static const struct rlimit files = {1024, 1024};
     static char *const environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", NULL};
 
     step("child starts");
-    check(setsid(), "setsid");
-    enter_rootfs(rootfs);
-    mount_file_systems(cgroup2);
-    make_devices();
-    hide_paths();
-    check(sethostname("shimbox", 7), "sethostname");
+    floor_check(setsid(), "setsid");
+    if (channel >= 0) {
+        floor_by_descriptor(rootfs, cgroup2, channel);
+    } else {
+        enter_rootfs(rootfs);
+        mount_file_systems(cgroup2);
+        make_devices();
+        hide_paths();
+        floor_check(setrlimit(RLIMIT_NOFILE, &files), "rlimit");
+    }
+    floor_check(sethostname("shimbox", 7), "sethostname");
     raise_loopback();
-    check(setrlimit(RLIMIT_NOFILE, &files), "rlimit");
     drop_privileges();
-    check(syscall(number_close_range, 3U, ~0U, 0U), "close_range");
+    floor_check(syscall(number_close_range, 3U, ~0U, 0U), "close_range");
     execve(arguments[0], arguments, environment);
-    check(-1, arguments[0]);
+    floor_check(-1, arguments[0]);
     _exit(125);
 }
 
@@ -270,24 +274,25 @@ static void seal_binary(char **argv)
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
     long context, tree, fd;
 
-    check(length, "readlink exe");
+    floor_check(length, "readlink exe");
     path[length] = '\0';
     slash = strrchr(path, '/');
     *slash = '\0';
     context = syscall(number_fsopen, "overlay", 1);
-    check(context, "fsopen overlay");
+    floor_check(context, "fsopen overlay");
     char layers[PATH_MAX + 32];
     snprintf(layers, sizeof layers, "%s:/sys/kernel", path);
-    check(syscall(number_fsconfig, context, fsconfig_set_string, "lowerdir", layers, 0),
-          "lowerdir");
-    check(syscall(number_fsconfig, context, fsconfig_create, NULL, NULL, 0), "create overlay");
+    floor_check(syscall(number_fsconfig, context, fsconfig_set_string, "lowerdir", layers, 0),
+                "lowerdir");
+    floor_check(syscall(number_fsconfig, context, fsconfig_create, NULL, NULL, 0),
+                "create overlay");
     tree = syscall(number_fsmount, context, 1, mount_attribute_ro_nosuid_nodev);
-    check(tree, "fsmount");
+    floor_check(tree, "fsmount");
     fd = openat((int)tree, slash + 1, O_PATH | O_CLOEXEC);
-    check(fd, "open own binary");
+    floor_check(fd, "open own binary");
     setenv("FLOOR_SEALED", "1", 1);
     syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
-    check(-1, "execveat");
+    floor_check(-1, "execveat");
 }
 
 static int wait_for(int pidfd)
@@ -296,7 +301,7 @@ static int wait_for(int pidfd)
 
     while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0) {
         if (errno != EINTR) {
-            check(-1, "waitid");
+            floor_check(-1, "waitid");
         }
     }
     step("child has ended");
@@ -305,10 +310,10 @@ static int wait_for(int pidfd)
 
 int main(int argc, char **argv)
 {
-    bool seal = false;
+    bool seal = false, by_descriptor = false;
     const char *parent_cgroup = NULL;
     char cgroup[PATH_MAX];
-    int pidfd = -1, next = 1, code;
+    int pidfd = -1, next = 1, code, ends[2] = {-1, -1};
     struct statfs fs;
     struct clone_arguments clone = {.flags = NAMESPACES | CLONE_PIDFD_BIT,
                                     .pidfd = (uint64_t)(uintptr_t)&pidfd,
@@ -318,6 +323,8 @@ int main(int argc, char **argv)
     for (; next < argc && argv[next][0] == '-'; next++) {
         if (strcmp(argv[next], "--seal") == 0) {
             seal = true;
+        } else if (strcmp(argv[next], "--by-descriptor") == 0) {
+            by_descriptor = true;
         } else if (strcmp(argv[next], "--trace") == 0) {
             tracing = true;
         } else if (strcmp(argv[next], "--cgroup") == 0 && next + 1 < argc) {
@@ -325,7 +332,8 @@ int main(int argc, char **argv)
         }
     }
     if (argc - next < 2) {
-        dprintf(2, "usage: floor [--seal] [--cgroup DIR] [--trace] ROOTFS PROGRAM [ARG...]\n");
+        dprintf(2, "usage: floor [--seal] [--by-descriptor] [--cgroup DIR] [--trace] ROOTFS "
+                   "PROGRAM [ARG...]\n");
         return 125;
     }
     step("start");
@@ -335,18 +343,25 @@ int main(int argc, char **argv)
     bool cgroup2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == cgroup2_magic;
     if (parent_cgroup) {
         snprintf(cgroup, sizeof cgroup, "%s/floor-%d", parent_cgroup, getpid());
-        check(mkdir(cgroup, 0755), "mkdir cgroup");
+        floor_check(mkdir(cgroup, 0755), "mkdir cgroup");
         clone.cgroup = (uint64_t)open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
         clone.flags |= CLONE_INTO_CGROUP_BIT;
     }
+    if (by_descriptor) {
+        floor_check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+    }
     pid = syscall(number_clone3, &clone, sizeof clone);
     if (pid == 0) {
-        run_child(argv[next], argv + next + 1, cgroup2);
+        run_child(argv[next], argv + next + 1, cgroup2, ends[1]);
     }
-    check(pid, "clone3 (parent)");
+    floor_check(pid, "clone3 (parent)");
+    if (by_descriptor) {
+        close(ends[1]);
+        floor_serve(ends[0], (int)pid);
+    }
     code = wait_for(pidfd);
     if (parent_cgroup) {
-        check(rmdir(cgroup), "rmdir cgroup");
+        floor_check(rmdir(cgroup), "rmdir cgroup");
     }
     return code;
 }

@@ -8,6 +8,7 @@
 #                              rounds joined, with peak_kib added
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
+# The same calls as `run` makes: floor --seal --by-descriptor.
 # Peers that are not installed, or that cannot run here, are named. Nothing is asserted about time.
 set -euo pipefail
 
@@ -41,10 +42,7 @@ mkdir "$cgroup" || true
 mkdir "$work/state"
 mount -t tmpfs none "$work/state"
 
-compiler=${BENCH_CC:-musl-gcc}
-for name in floor empty; do
-    "$compiler" -std=gnu11 -D_GNU_SOURCE -Os -static -o "$tools/$name" "$here/$name.c"
-done
+"$here/compile.sh" "$tools"
 gcc -std=gnu11 -D_GNU_SOURCE -Os -o "$tools/peak" "$here/peak.c"
 
 rootfs=$work/bundle/rootfs
@@ -80,6 +78,7 @@ bundle_of() {
 
 add "floor" "$tools/floor $rootfs /bin/true"
 add "floor --seal" "$tools/floor --seal $rootfs /bin/true"
+add "floor --seal --by-descriptor" "$tools/floor --seal --by-descriptor $rootfs /bin/true"
 add "floor --cgroup" "$tools/floor --cgroup $cgroup $rootfs /bin/true"
 add "floor --seal --cgroup" "$tools/floor --seal --cgroup $cgroup $rootfs /bin/true"
 if [ ! -x "$shimbox" ]; then
@@ -150,9 +149,9 @@ jq -r --arg runs "$((rounds * runs))" '
     def two: if . == null then "-" else . * 100 | round / 100 end;
     (.results | map({key: .command, value: .median}) | from_entries) as $median
     | "median of \($runs) runs each; ratios of medians; KiB: highest peak of one process",
-      "      ms  x floor  x sealed floor  x crun     KiB  command",
+      "      ms  x floor  x same calls  x crun     KiB  command",
       (.results[] | ([(.median * 1000 | two | pad(8)), (.median / $median["floor"] | two | pad(9)),
-        (.median / $median["floor --seal"] | two | pad(16)),
+        (.median / $median["floor --seal --by-descriptor"] | two | pad(14)),
         ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
         (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
 for peer in "${missing[@]}"; do

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# compile.sh FOLDER: the static programs of the bench, floor and empty, into FOLDER.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd -P)
+# The kernel's headers as build.sh has put them together for musl.
+headers=$here/../../build/deps/$(uname -m)/include
+compile=("${BENCH_CC:-musl-gcc}" -std=gnu11 -D_GNU_SOURCE -Os -static -isystem "$headers")
+"${compile[@]}" -o "$1/empty" "$here/empty.c"
+"${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c"
