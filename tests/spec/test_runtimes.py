@@ -54,8 +54,15 @@ class Runtimes(unittest.TestCase):
                 document["linux"].pop("resources", None)
                 wrapper = ["unshare", "-m", "sh", "-c", HEAD + command]
             pathlib.Path(self.folder, "config.json").write_text(json.dumps(document))
+            # Not /dev/null: runc and crun may give what stdin is to the root of the container.
             done = subprocess.run(
-                wrapper, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+                wrapper,
+                cwd=self.folder,
+                input="",
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
             )
             self.assertEqual((done.returncode, done.stderr), (0, ""), (runtime, arguments))
             outputs.append(done.stdout)
@@ -107,6 +114,7 @@ class Runtimes(unittest.TestCase):
                     ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command],
                     cwd=home,
                     env={"PATH": os.environ["PATH"], "HOME": home, "FACTS": FACTS, "XDG_RUNTIME_DIR": home},
+                    input="",
                     capture_output=True,
                     text=True,
                     timeout=60,
