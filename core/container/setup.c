@@ -152,7 +152,8 @@ static int forbid_new_privileges(struct container *container)
 
 /* The order, which is what most of this program is about. Mounting comes before the root is
  * changed, while paths of the host can still be named; privileges are given up last, bounding set
- * first, since dropping from it takes CAP_SETPCAP; everything that may fail comes before "ready".
+ * first, since dropping from it takes CAP_SETPCAP; what needs a descriptor comes before "ready",
+ * after which the program's own limits hold.
  */
 static const struct setup_step {
     char name[28];

@@ -22,8 +22,8 @@ int capability_number(const char *name);
 /* "CAP_KILL" for 5; NULL for a number without a name. */
 const char *capability_name(int number);
 
-/* What the running kernel knows: all bits up to its last capability. Reads /proc once; call it
- * while /proc is still the host's. */
+/* What the running kernel knows: all bits up to its last capability. Asks by prctl(2), without
+ * /proc. */
 uint64_t capability_known(void);
 
 /* Does this process have that capability in its effective set? */

@@ -48,7 +48,7 @@ static int descriptor_of_start(void)
 }
 
 /* Whether it has: what lies behind the name, and behind this process, has to be one of our two
- * kinds of file. The root directory of an overlay is taken along, see own_binary_release(). */
+ * kinds of file. The root directory of an overlay goes to the caller (own_binary.h). */
 static bool is_protected(int exe, int start, int *overlay)
 {
     int seals = fcntl(exe, F_GET_SEALS);

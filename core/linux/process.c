@@ -47,20 +47,6 @@ pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
     return pid;
 }
 
-int process_wait(struct process *process)
-{
-    int status;
-    pid_t pid;
-    do {
-        pid = waitpid(process->pid, &status, 0);
-    } while (pid < 0 && errno == EINTR);
-    if (pid < 0)
-        return fail(errno, "cannot wait for process %d", (int)process->pid);
-    process->pid = 0;
-    close_fd(&process->pidfd);
-    return status;
-}
-
 void process_end(struct process *process)
 {
     int saved = errno;

@@ -23,9 +23,6 @@ struct process {
  * Returns the pid, 0 in the child, or a negative errno (recorded). */
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
 
-/* Wait until it ends. Returns its wait status (as of waitpid) or a negative errno (recorded). */
-int process_wait(struct process *process);
-
 /* SIGKILL, wait, forget. Does nothing without a process. Never changes errno. */
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))

@@ -73,11 +73,6 @@ static inline pid_t sys_clone(unsigned long flags, int *pidfd)
     return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, NULL, NULL);
 }
 
-static inline int sys_pidfd_open(pid_t pid, unsigned flags)
-{
-    return (int)syscall(SYS_pidfd_open, pid, flags);
-}
-
 static inline int sys_pidfd_send_signal(int pidfd, int number)
 {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
