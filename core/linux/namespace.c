@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -61,11 +63,33 @@ int namespace_open(const char *path, enum namespace_type type)
     return take_fd(&fd);
 }
 
+/* What /proc/PID/ns calls it. */
+static const char *file_name(enum namespace_type type)
+{
+    if (type == NAMESPACE_MOUNT)
+        return "mnt";
+    return type == NAMESPACE_NETWORK ? "net" : namespace_name(type);
+}
+
+int namespace_is_own(int proc, int fd, enum namespace_type type)
+{
+    char path[24];
+    struct stat given;
+    struct stat own;
+    snprintf(path, sizeof(path), "self/ns/%s", file_name(type));
+    if (fstat(fd, &given) < 0 || fstatat(proc, path, &own, 0) < 0)
+        return fail(errno, "cannot examine the %s namespace", namespace_name(type));
+    return given.st_dev == own.st_dev && given.st_ino == own.st_ino;
+}
+
 static int join(int fd, enum namespace_type type)
 {
     step("join %s namespace", namespace_name(type));
+    uint64_t before = type == NAMESPACE_TIME ? trace_clock() : 0;
     if (sys_setns(fd, (int)namespace_flag(type)) < 0)
         return -errno;
+    if (type == NAMESPACE_TIME)
+        trace_clock_moved(before);
     return 0;
 }
 

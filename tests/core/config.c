@@ -206,12 +206,12 @@ static void what_is_not_applied_is_named(void **state)
     unapplied(whole, "/process/terminal /process/capabilities/bounding/1? ");
     unapplied("{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"b\"},\"x\":1,\"root/path\":2,"
               "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}],\"typo\":[]}],"
-              "\"process\":{\"cwd\":\"/\",\"oomScoreAdj\":0,\"selinuxLabel\":\"\",\"usr\":{}},"
+              "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
               "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
               "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
               "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
               "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
-              "/x? /root~1path? /mounts/0/uidMappings /mounts/0/typo? /process/oomScoreAdj "
+              "/x? /root~1path? /mounts/0/uidMappings /mounts/0/typo? /process/apparmorProfile "
               "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
               "/linux/namespaces/0/paht? /*? ");
 }
