@@ -30,8 +30,8 @@ uint64_t namespace_flag(enum namespace_type type);
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);
 
-/* Is fd the namespace that this process is in? proc: descriptor of /proc. Returns 1, 0 or a negative
- * errno (recorded). */
+/* Is fd the namespace that this process is in? proc: descriptor of /proc. Returns 1, 0 or a
+ * negative errno (recorded). */
 int namespace_is_own(int proc, int fd, enum namespace_type type);
 
 /* Join all that are open (fds[type] >= 0). Namespaces which the present privileges do not reach are

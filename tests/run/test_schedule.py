@@ -238,4 +238,3 @@ class Schedule(ContainerTest):
         self.assertEqual(self.ask(config, prefix=linux32)["personality"], "8")
         config["linux"]["personality"] = {"domain": "LINUX"}
         self.assertEqual(self.ask(config, prefix=linux32)["personality"], "0")
-
