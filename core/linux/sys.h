@@ -166,3 +166,24 @@ static inline int sys_default_action(int number)
     static const unsigned long action[4] = {0};
     return (int)syscall(SYS_rt_sigaction, number, action, NULL, (size_t)8);
 }
+
+/* sigaction(2): only tells the handler, also of the signals that libc uses itself. */
+static inline int sys_signal_handler(int number, uintptr_t *handler)
+{
+    unsigned long action[4] = {0};
+    int result = (int)syscall(SYS_rt_sigaction, number, NULL, action, (size_t)8);
+    *handler = action[0];
+    return result;
+}
+
+/* musl answers ENOSYS by itself, as these are about a thread, not about a process. */
+static inline int sys_sched_getscheduler(pid_t thread)
+{
+    return (int)syscall(SYS_sched_getscheduler, thread);
+}
+
+/* parameters: a struct sched_param. */
+static inline int sys_sched_getparam(pid_t thread, void *parameters)
+{
+    return (int)syscall(SYS_sched_getparam, thread, parameters);
+}
