@@ -29,8 +29,7 @@ struct inspect {
 
 /* The process with that number, or this one (0). Nothing that was opened for this is told of among
  * its descriptors. *document: the caller's, to be released with json_object_put().
- * Returns 0 or a negative errno (recorded): -ESRCH when there is no such process, or when it ended
- * before all had been read. */
+ * Returns 0 or a negative errno (recorded), also when the process ended before all was read. */
 int inspect_process(pid_t pid, unsigned filled, struct json_object **document);
 
 /* The machine; messages: how many of the last kernel messages. */

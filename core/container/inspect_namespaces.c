@@ -229,10 +229,10 @@ static void add_address(void *context, const struct interface_address *address)
  * the caller has no privilege over that, it may have some as a member of its user namespace. */
 static void make_socket(int network, int user, int answer)
 {
-    int result = sys_setns(network, CLONE_NEWNET);
-    if (result < 0 && errno == EPERM && user >= 0 && sys_setns(user, CLONE_NEWUSER) == 0)
-        result = sys_setns(network, CLONE_NEWNET);
-    result = result < 0 ? -errno : interface_socket();
+    int result = sys_setns(network, CLONE_NEWNET) < 0 ? -errno : 0;
+    if (result == -EPERM && user >= 0 && sys_setns(user, CLONE_NEWUSER) == 0)
+        result = sys_setns(network, CLONE_NEWNET) < 0 ? -errno : 0;
+    result = result < 0 ? result : interface_socket();
     _exit(write(answer, &result, sizeof(result)) == sizeof(result) ? 0 : 1);
 }
 

@@ -40,8 +40,8 @@ static int pin(struct inspect *inspect)
     inspect->number = INSPECT_NO_PROC;
     if (inspect->proc < 0) {
         if (!inspect->self)
-            return fail(ENOENT, "cannot inspect process %d: /proc is not mounted",
-                        (int)inspect->pid);
+            return fail_config(NULL, "cannot inspect process %d: /proc is not mounted",
+                               (int)inspect->pid);
         inspect->pid = getpid();
         return 0;
     }
@@ -168,26 +168,16 @@ static struct json_object *list_map(struct inspect *inspect, const char *name)
     return array;
 }
 
-/* The first line of a file; none: JSON's null. */
-static void put_line(struct inspect *inspect, struct json_object *object, const char *key,
-                     const char *name)
-{
-    autotext struct text text = {0};
-    int result = inspect_read(inspect, name, &text);
-    if (result < 0) {
-        inspect_put(inspect, object, key, inspect_error(result));
-        return;
-    }
-    size_t length = strcspn(text.data, "\n");
-    inspect_put(inspect, object, key, inspect_string(text.data, length));
-}
-
 static void put_id_maps(struct inspect *inspect, struct json_object *document)
 {
     struct json_object *object = json_object_new_object();
     inspect_put(inspect, object, "uid", list_map(inspect, "uid_map"));
     inspect_put(inspect, object, "gid", list_map(inspect, "gid_map"));
-    put_line(inspect, object, "setgroups", "setgroups");
+    autotext struct text word = {0};
+    int result = inspect_read(inspect, "setgroups", &word);
+    inspect_put(inspect, object, "setgroups",
+                result < 0 ? inspect_error(result)
+                           : inspect_string(word.data, strcspn(word.data, "\n")));
     inspect_put(inspect, document, "id_maps", object);
 }
 
@@ -281,7 +271,12 @@ static void put_scheduling(struct inspect *inspect, struct json_object *document
         inspect_put_number(inspect, object, "priority", stat->priority);
         inspect_put_number(inspect, object, "nice", stat->nice);
     }
-    put_line(inspect, object, "oom_score_adj", "oom_score_adj");
+    autotext struct text score = {0};
+    int result = inspect_read(inspect, "oom_score_adj", &score);
+    if (result < 0)
+        inspect_put(inspect, object, "oom_score_adj", inspect_error(result));
+    else
+        inspect_put_number(inspect, object, "oom_score_adj", strtol(score.data, NULL, 10));
     inspect_put(inspect, document, "scheduling", object);
 }
 
@@ -331,7 +326,7 @@ int inspect_process(pid_t pid, unsigned filled, struct json_object **document)
         int stat_result = read_stat(&inspect, &stat);
         result = compose(&inspect, &stat, stat_result, object);
         if (result == 0 && !inspect.self && has_ended(&inspect, &stat))
-            result = fail(ESRCH, "process %d ended while it was inspected", (int)pid);
+            result = fail_config(NULL, "process %d ended while it was inspected", (int)pid);
     }
     close_fd(&inspect.process);
     close_fd(&inspect.proc);

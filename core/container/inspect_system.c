@@ -270,7 +270,7 @@ int inspect_device(const char *path, struct json_object **document)
     if (fd < 0 || fstat(fd, &status) < 0)
         return fail(errno, "cannot open %s", path);
     if (!S_ISBLK(status.st_mode) && !S_ISREG(status.st_mode))
-        return fail(EINVAL, "%s is neither a block device nor a file", path);
+        return fail_config(NULL, "%s is neither a block device nor a file", path);
     off_t size = lseek(fd, 0, SEEK_END);
     *document = json_object_new_object();
     if (*document) {
