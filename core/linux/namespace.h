@@ -26,6 +26,14 @@ int namespace_by_name(const char *name);
 /* CLONE_NEWNET ... */
 uint64_t namespace_flag(enum namespace_type type);
 
+/* Its name in /proc/PID/ns: "net". */
+const char *namespace_file(enum namespace_type type);
+
+/* Whether a namespace is the initial one, as far as its inode number tells: 1 yes, 0 no, -1 not
+ * known. Initial namespaces have fixed numbers, below those that are given to others; mount and
+ * network namespaces have them in newer kernels only, for sure from Linux 6.18 on. */
+int namespace_is_initial(enum namespace_type type, uint64_t inode);
+
 /* Open the namespace file at path and make sure that it is of this type.
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);

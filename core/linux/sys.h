@@ -228,3 +228,24 @@ static inline int sys_mount_id(int fd, uint64_t *id)
     *id = status.words[18];
     return status.mask & STATX_MNT_ID ? 0 : -1;
 }
+
+/* sigaction(2): only tells the handler, also of the signals that libc uses itself. */
+static inline int sys_signal_handler(int number, uintptr_t *handler)
+{
+    unsigned long action[4] = {0};
+    int result = (int)syscall(SYS_rt_sigaction, number, NULL, action, (size_t)8);
+    *handler = action[0];
+    return result;
+}
+
+/* musl answers ENOSYS by itself, as these are about a thread, not about a process. */
+static inline int sys_sched_getscheduler(pid_t thread)
+{
+    return (int)syscall(SYS_sched_getscheduler, thread);
+}
+
+/* parameters: a struct sched_param. */
+static inline int sys_sched_getparam(pid_t thread, void *parameters)
+{
+    return (int)syscall(SYS_sched_getparam, thread, parameters);
+}
