@@ -133,6 +133,23 @@ static int check_program(struct container *container)
     return 0;
 }
 
+/* What an entry asks for must fit together. */
+static int check_mount(const struct config_mount *mount, const struct mount_options *options,
+                       const char *entry, const char *field)
+{
+    bool tmpfs = mount->type && strcmp(mount->type, "tmpfs") == 0;
+    if (options->remount && (options->copy_up || options->idmap))
+        return fail_config(field, "remount changes a mount, %s is for a new one",
+                           options->copy_up ? "tmpcopyup" : "idmap");
+    if (options->copy_up && (!tmpfs || options->bind))
+        return fail_config(entry, "the option tmpcopyup is for tmpfs only");
+    if (options->bind && !mount->source)
+        return fail_config(entry, "a bind mount needs a source");
+    if (!options->bind && !options->remount && !mount->type)
+        return fail_config(entry, "a mount needs a type, or the option bind");
+    return options->bind || options->remount ? mount_options_refuse_filesystem(options, field) : 0;
+}
+
 static int parse_mount_options(struct container *container)
 {
     const struct config *config = container->config;
@@ -145,19 +162,18 @@ static int parse_mount_options(struct container *container)
         container->sources[i] = -1;
     for (size_t i = 0; i < config->mount_count; i++) {
         const struct config_mount *mount = &config->mounts[i];
+        struct mount_options *options = &container->options[i];
+        char entry[32];
         char field[48];
-        snprintf(field, sizeof(field), "/mounts/%zu/options", i);
-        int result = mount_options_parse(&container->options[i], mount->options, field);
+        snprintf(entry, sizeof(entry), "/mounts/%zu", i);
+        snprintf(field, sizeof(field), "%s/options", entry);
+        int result = mount_options_parse(options, mount->options, field);
         if (result < 0)
             return result;
-        container->options[i].bind = is_bind(mount, &container->options[i]);
-        snprintf(field, sizeof(field), "/mounts/%zu", i);
-        if (container->options[i].bind && !mount->source)
-            return fail_config(field, "a bind mount needs a source");
-        if (container->options[i].copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
-            return fail_config(field, "the option tmpcopyup is for tmpfs only");
-        if (!container->options[i].bind && !mount->type)
-            return fail_config(field, "a mount needs a type, or the option bind");
+        options->bind = is_bind(mount, options) && !options->remount;
+        result = check_mount(mount, options, entry, field);
+        if (result < 0)
+            return result;
     }
     return 0;
 }
@@ -193,6 +209,12 @@ static int pin_mounts(struct container *container)
         step("open %s", config->mounts[i].source);
         container->sources[i] =
             mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
+        /* The child finds out for itself, and goes on without. */
+        if (container->sources[i] == -ENOENT && container->options[i].optional) {
+            error_clear();
+            container->sources[i] = -1;
+            continue;
+        }
         if (container->sources[i] < 0) {
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);

@@ -182,14 +182,35 @@ static int attach_copy(int mount, int target, const char *destination, bool read
     return result < 0 ? result : mount_attach(mount, target, destination);
 }
 
+/* Change what is mounted there: attributes and propagation of the mount, and only those named.
+ * Unlike mount(2), which would make a file system of the host read-only everywhere. */
+static int remount(const struct container *container, size_t i)
+{
+    const char *destination = container->config->mounts[i].destination;
+    step("remount %s", destination);
+    autoclose int target = path_open_in_root(container->root, destination, O_PATH);
+    if (target < 0)
+        return target;
+    int result = mount_change(target, &container->options[i]);
+    if (result == -EINVAL)
+        error_hint("is anything mounted there?");
+    return result;
+}
+
 static int mount_one(struct container *container, size_t i)
 {
     const struct config_mount *mount = &container->config->mounts[i];
     const char *type = container->options[i].bind ? mount->source : mount->type;
+    if (container->options[i].remount)
+        return remount(container, i);
     step("mount %s on %s", type, mount->destination);
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
+    if (fd == -ENOENT && container->options[i].optional) {
+        error_clear();
+        return 0;
+    }
     if (fd < 0)
         return fd;
     if (fstat(fd, &top) < 0)
@@ -225,7 +246,8 @@ int setup_mounts(struct container *container)
         if (trace_enabled)
             trace_field(field);
         if (result < 0) {
-            error_context("cannot mount %s", container->config->mounts[i].destination);
+            error_context("cannot %s %s", container->options[i].remount ? "remount" : "mount",
+                          container->config->mounts[i].destination);
             error_field(field);
             return result;
         }

@@ -90,9 +90,13 @@ int mount_clone(int directory, const char *path, bool recursive)
 {
     unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
     int mount = sys_open_tree(directory, path, recursive ? flags | AT_RECURSIVE : flags);
-    if (mount < 0)
-        return fail(errno, "cannot open %s for mounting", *path ? path : "a directory");
-    return mount;
+    if (mount >= 0)
+        return mount;
+    int number = errno;
+    int result = fail(number, "cannot open %s for mounting", *path ? path : "a directory");
+    if (number == EINVAL && !recursive)
+        error_hint("in a user namespace, what is mounted below must come along: rbind");
+    return result;
 }
 
 int mount_clone_locked(const char *path, bool recursive, int *pinned)
@@ -115,6 +119,8 @@ static int set_attributes(int mount, bool recursive, uint64_t set, uint64_t clea
     int result = fail(number, "cannot change the attributes of a mount");
     if (number == ENOSYS)
         error_hint("needs Linux 5.12");
+    else if (number == EPERM)
+        error_hint("in a user namespace, what the host has set cannot be taken back");
     return result;
 }
 
