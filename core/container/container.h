@@ -54,6 +54,8 @@ struct container {
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
+    int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
+                                        the container's own */
     struct text
         earlier_children; /* what the process had when it became shimbox; not the container's */
     sigset_t signals;     /* signal mask of the caller */

@@ -13,6 +13,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
@@ -35,6 +36,8 @@ void container_close(struct container *container)
 {
     for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
+    for (size_t i = 0; container->mappings && i < container->mount_count; i++)
+        close_fd(&container->mappings[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
     for (size_t i = 0; i < sizeof(container->covered) / sizeof(container->covered[0]); i++)
@@ -53,6 +56,7 @@ void container_free(struct container *container)
     text_free(&container->earlier_children);
     free_pointer(&container->options);
     free_pointer(&container->sources);
+    free_pointer(&container->mappings);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -156,10 +160,11 @@ static int parse_mount_options(struct container *container)
     container->mount_count = config->mount_count;
     container->options = calloc(config->mount_count + 1, sizeof(*container->options));
     container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
-    if (!container->options || !container->sources)
+    container->mappings = malloc((config->mount_count + 1) * sizeof(*container->mappings));
+    if (!container->options || !container->sources || !container->mappings)
         return fail(ENOMEM, "cannot prepare %zu mounts", config->mount_count);
     for (size_t i = 0; i < config->mount_count; i++)
-        container->sources[i] = -1;
+        container->sources[i] = container->mappings[i] = -1;
     for (size_t i = 0; i < config->mount_count; i++) {
         const struct config_mount *mount = &config->mounts[i];
         struct mount_options *options = &container->options[i];
@@ -171,6 +176,8 @@ static int parse_mount_options(struct container *container)
         if (result < 0)
             return result;
         options->bind = is_bind(mount, options) && !options->remount;
+        /* As other runtimes have it: the mappings alone do. */
+        options->idmap = options->idmap || mount->maps.uid.count > 0;
         result = check_mount(mount, options, entry, field);
         if (result < 0)
             return result;
@@ -280,5 +287,7 @@ int container_prepare(struct container *container)
         result = pin_root(container);
     if (result == 0)
         result = pin_mounts(container);
+    if (result == 0)
+        result = idmap_prepare(container);
     return result;
 }

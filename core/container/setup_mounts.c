@@ -15,6 +15,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
 #include "core/container/setup.h"
 #include "core/linux/copy.h"
 #include "core/linux/mount.h"
@@ -134,7 +135,7 @@ static int create_cgroup(const struct mount_options *options)
     mount = mount_clone(AT_FDCWD, "/sys/fs/cgroup", true);
     if (mount < 0)
         return mount;
-    int result = mount_change(mount, options);
+    int result = mount_change(mount, options, -1);
     if (result == 0)
         result = mount_set_readonly(mount, true);
     if (result < 0)
@@ -153,7 +154,6 @@ static int open_mount(struct container *container, size_t i)
         fd = mount_clone_locked(mount->source, options->bind_recursive, &container->sources[i]);
         if (fd < 0)
             return fd;
-        result = mount_change(fd, options);
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
         fd = create_cgroup(options);
     } else {
@@ -163,12 +163,10 @@ static int open_mount(struct container *container, size_t i)
         fd = mount_create(mount->type, mount->source, &writable);
         if (fd < 0)
             return hint_for_type(mount->type, fd);
-        if (options->propagation)
-            result =
-                mount_set_propagation(fd, options->propagation, options->propagation_recursive);
     }
     if (fd < 0)
         return fd;
+    result = idmap_in_child(container, i, fd);
     return result < 0 ? result : take_fd(&fd);
 }
 
@@ -191,7 +189,7 @@ static int remount(const struct container *container, size_t i)
     autoclose int target = path_open_in_root(container->root, destination, O_PATH);
     if (target < 0)
         return target;
-    int result = mount_change(target, &container->options[i]);
+    int result = mount_change(target, &container->options[i], -1);
     if (result == -EINVAL)
         error_hint("is anything mounted there?");
     return result;
