@@ -17,6 +17,7 @@
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
+#include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -52,6 +53,8 @@ void container_free(struct container *container)
     container_close(container);
     for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
+    if (container->files.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &container->files);
     idmaps_free(&container->own_maps);
     text_free(&container->earlier_children);
     free_pointer(&container->options);
@@ -165,6 +168,8 @@ static int parse_mount_options(struct container *container)
         return fail(ENOMEM, "cannot prepare %zu mounts", config->mount_count);
     for (size_t i = 0; i < config->mount_count; i++)
         container->sources[i] = container->mappings[i] = -1;
+    /* Of each mount: the parent's clone, the child's, the mapping. */
+    rlimit_raise_files(64 + 3 * (uint64_t)config->mount_count, &container->files);
     for (size_t i = 0; i < config->mount_count; i++) {
         const struct config_mount *mount = &config->mounts[i];
         struct mount_options *options = &container->options[i];

@@ -166,6 +166,7 @@ static const struct setup_step {
     {"set hostname", "/hostname", set_hostname},
     {"start loopback", "/linux/namespaces", start_loopback},
     {"isolate mounts", "", isolate_mounts},
+    {"open mount sources", "/mounts", setup_sources},
     {"attach root", "/root/path", setup_attach_root},
     {"mount file systems", "/mounts", setup_mounts},
     {"make devices", "/linux/devices", setup_devices},

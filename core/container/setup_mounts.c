@@ -143,7 +143,17 @@ static int create_cgroup(const struct mount_options *options)
     return result < 0 ? result : mount;
 }
 
-/* A detached mount of the i-th entry, with its flags. */
+/* nofail: without its source, a mount is left out. */
+static int pass_over(const struct container *container, size_t i, int result)
+{
+    if (result != -ENOENT || !container->options[i].optional)
+        return result;
+    error_clear();
+    return 0;
+}
+
+/* A detached mount of the i-th entry, with its flags; -ENOENT not recorded for a bind mount that is
+ * left out. */
 static int open_mount(struct container *container, size_t i)
 {
     const struct config_mount *mount = &container->config->mounts[i];
@@ -151,9 +161,7 @@ static int open_mount(struct container *container, size_t i)
     autoclose int fd = -1;
     int result = 0;
     if (options->bind) {
-        fd = mount_clone_locked(mount->source, options->bind_recursive, &container->sources[i]);
-        if (fd < 0)
-            return fd;
+        fd = take_fd(&container->sources[i]);
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
         fd = create_cgroup(options);
     } else {
@@ -165,7 +173,7 @@ static int open_mount(struct container *container, size_t i)
             return hint_for_type(mount->type, fd);
     }
     if (fd < 0)
-        return fd;
+        return options->bind ? -ENOENT : fd;
     result = idmap_in_child(container, i, fd);
     return result < 0 ? result : take_fd(&fd);
 }
@@ -205,20 +213,19 @@ static int mount_one(struct container *container, size_t i)
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
-    if (fd == -ENOENT && container->options[i].optional) {
-        error_clear();
-        return 0;
-    }
     if (fd < 0)
-        return fd;
+        return pass_over(container, i, fd);
     if (fstat(fd, &top) < 0)
         return fail(errno, "cannot examine %s", type);
     bool kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
     autoclose int target = kernel ? make_plain_directory(container, mount->destination)
                                   : path_make_in_root(container->root, mount->destination,
                                                       S_ISDIR(top.st_mode) ? S_IFDIR : S_IFREG);
-    if (target < 0)
+    if (target < 0) {
+        if (target == -EACCES || target == -EROFS)
+            error_hint("make it in the root file system beforehand");
         return target;
+    }
     if (fstat(target, &place) < 0)
         return fail(errno, "cannot examine %s", mount->destination);
     int result = check_target(container, fd, target, &place, mount->destination);
@@ -234,21 +241,49 @@ static int mount_one(struct container *container, size_t i)
     return result;
 }
 
+/* Name the entry in the record of a failure. */
+static int fail_entry(const struct container *container, size_t i, int result)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "/mounts/%zu", i);
+    error_context("cannot %s %s", container->options[i].remount ? "remount" : "mount",
+                  container->config->mounts[i].destination);
+    error_field(field);
+    return result;
+}
+
+/* Once the container's root is attached on top of "/", a path of the host that goes up to "/" by
+ * ".." would go on in there, among links that are not trusted: so all sources are opened before. */
+int setup_sources(struct container *container)
+{
+    for (size_t i = 0; i < container->config->mount_count; i++) {
+        const struct mount_options *options = &container->options[i];
+        if (!options->bind)
+            continue;
+        autoclose int pinned = take_fd(&container->sources[i]);
+        int fd = mount_clone_locked(container->config->mounts[i].source, options->bind_recursive,
+                                    &pinned);
+        int result = fd < 0 ? pass_over(container, i, fd) : 0;
+        if (result < 0)
+            return fail_entry(container, i, result);
+        container->sources[i] = fd < 0 ? -1 : fd;
+    }
+    return 0;
+}
+
 int setup_mounts(struct container *container)
 {
     for (size_t i = 0; i < container->config->mount_count; i++) {
-        char field[32];
         int result = mount_one(container, i);
-        if (result < 0 || trace_enabled)
+        if (result < 0)
+            return fail_entry(container, i, result);
+        if (trace_enabled) {
+            char field[32];
             snprintf(field, sizeof(field), "/mounts/%zu", i);
-        if (trace_enabled)
             trace_field(field);
-        if (result < 0) {
-            error_context("cannot %s %s", container->options[i].remount ? "remount" : "mount",
-                          container->config->mounts[i].destination);
-            error_field(field);
-            return result;
         }
     }
+    if (container->files.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &container->files);
     return 0;
 }
