@@ -22,6 +22,14 @@ struct covered {
     ino_t inode;
 };
 
+/* The directory that the container has at /dev at present. */
+struct dev_directory {
+    bool known; /* there is one */
+    bool bound; /* by the config: it is taken as it is */
+    dev_t device;
+    ino_t inode;
+};
+
 struct container {
     /* Given by the caller. */
     const struct config *config;
@@ -65,8 +73,9 @@ struct container {
     /* The child's own. */
     int channel;               /* to the parent, sync.h */
     struct covered covered[2]; /* what is mounted on /proc and on /sys */
-    bool enter_as_user;        /* root may not enter the working directory, the user will try */
-    char **environment;        /* of the program */
+    struct dev_directory dev;
+    bool enter_as_user; /* root may not enter the working directory, the user will try */
+    char **environment; /* of the program */
 };
 
 /* Everything that is unset. */

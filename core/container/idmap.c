@@ -14,6 +14,7 @@
 #include "core/container/sync.h"
 #include "core/linux/mount.h"
 #include "core/linux/mount_idmap.h"
+#include "core/linux/process.h"
 #include "core/linux/userns.h"
 #include "core/oci/config.h"
 
@@ -91,17 +92,23 @@ static int change(const struct mount_options *options, int mount, int userns)
 }
 
 /* The namespace of the container itself, joined or the child's new one. */
-static int open_own(const struct container *container, pid_t child)
+static int open_own(const struct container *container, const struct process *child)
 {
     char path[32];
     int joined = container->namespaces[NAMESPACE_USER];
-    snprintf(path, sizeof(path), "%d/ns/user", (int)child);
-    int fd = joined >= 0 ? fcntl(joined, F_DUPFD_CLOEXEC, 3)
-                         : openat(container->proc, path, O_RDONLY | O_CLOEXEC);
+    if (joined >= 0) {
+        int fd = fcntl(joined, F_DUPFD_CLOEXEC, 3);
+        return fd < 0 ? fail(errno, "cannot duplicate a descriptor") : fd;
+    }
+    pid_t number = process_number_in(container->proc, child);
+    if (number < 0)
+        return number;
+    snprintf(path, sizeof(path), "%d/ns/user", (int)number);
+    int fd = openat(container->proc, path, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? fail(errno, "cannot open the user namespace of the container") : fd;
 }
 
-int idmap_mount(const struct container *container, size_t i, int mount, pid_t child)
+int idmap_mount(const struct container *container, size_t i, int mount, const struct process *child)
 {
     const struct config_mount *entry = &container->config->mounts[i];
     const struct mount_options *options = &container->options[i];
@@ -125,7 +132,7 @@ int idmap_in_child(const struct container *container, size_t i, int mount)
     if (!container->options[i].idmap)
         return change(&container->options[i], mount, -1);
     if (!has_user_namespace(container))
-        return idmap_mount(container, i, mount, 0);
+        return idmap_mount(container, i, mount, NULL);
     int result = sync_send_mount(container->channel, (uint32_t)i, mount);
     return result < 0 ? result : sync_expect(container->channel, SYNC_IDMAPPED);
 }

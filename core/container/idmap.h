@@ -9,9 +9,9 @@
 #pragma once
 
 #include <stddef.h>
-#include <sys/types.h>
 
 struct container;
+struct process;
 
 /* In the parent, before there is a child: check the options, make the user namespaces; one for
  * equal maps. Returns 0 or a negative errno (recorded with the config's field). */
@@ -23,5 +23,6 @@ int idmap_prepare(struct container *container);
 int idmap_in_child(const struct container *container, size_t i, int mount);
 
 /* The same in the process that is privileged over the file system. child: who is in the container's
- * own user namespace. */
-int idmap_mount(const struct container *container, size_t i, int mount, pid_t child);
+ * own user namespace; NULL: nobody. */
+int idmap_mount(const struct container *container, size_t i, int mount,
+                const struct process *child);

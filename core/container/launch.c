@@ -118,8 +118,10 @@ static int clone_child(struct container *container, int channel, struct process 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
     int result = 0;
-    if (container->new_user)
-        result = idmaps_write(container->proc, child->pid, container->maps);
+    if (container->new_user) {
+        pid_t number = process_number_in(container->proc, child);
+        result = number < 0 ? number : idmaps_write(container->proc, number, container->maps);
+    }
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
     sigset_t all;
     process_all_signals(&all);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -111,6 +112,15 @@ static int choose_maps(struct container *container)
     return idmaps_by_word(&container->own_maps, "auto");
 }
 
+static bool joins(const struct config *config)
+{
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        if (config->namespaces[type].path)
+            return true;
+    }
+    return false;
+}
+
 static int check_user_namespace(struct container *container)
 {
     const struct config *config = container->config;
@@ -123,8 +133,22 @@ static int check_user_namespace(struct container *container)
         return -EINVAL;
     if (container->privileged || user->wanted)
         return 0;
-    int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
-    error_hint("make the config with: shimbox spec --rootless");
+    /* Root as well, in most containers. */
+    int result = fail_config("/linux/namespaces", "%s needs a user namespace here",
+                             geteuid() == 0 ? "root without CAP_SYS_ADMIN" : "an ordinary user");
+    error_hint("make the config with: shimbox spec --rootless%s",
+               geteuid() == 0 ? " --nested" : "");
+    return result;
+}
+
+/* What is left of a container is found in /proc, and so is who was made on its behalf. */
+static int check_proc(const struct container *container)
+{
+    if ((container->new_pid && !joins(container->config)) || process_knows_proc(container->proc))
+        return 0;
+    int result = fail_config("/linux/namespaces",
+                             "only all new namespaces can be had with the /proc of the outside");
+    error_hint("mount one: mount -t proc proc /proc");
     return result;
 }
 
@@ -280,6 +304,8 @@ int container_prepare(struct container *container)
     int result = check_mount_namespace(config);
     if (result == 0)
         result = check_user_namespace(container);
+    if (result == 0)
+        result = check_proc(container);
     if (result == 0)
         result = check_program(container);
     if (result == 0)

@@ -111,6 +111,27 @@ static void remember(struct container *container, int *mount, const struct stat 
     }
 }
 
+/* By what it is, not by how the config writes it: "/dev/" and links lead there, too. top is what
+ * has just been mounted on place; NULL: nothing. */
+static void follow_dev(struct container *container, bool bind, const struct stat *place,
+                       const struct stat *top)
+{
+    struct dev_directory *dev = &container->dev;
+    if (dev->known) {
+        if (dev->device == place->st_dev && dev->inode == place->st_ino)
+            *dev = (struct dev_directory){true, bind, top->st_dev, top->st_ino};
+        return;
+    }
+    autoclose int fd = path_look_in_root(container->root, "/dev", O_PATH);
+    struct stat now;
+    if (fd < 0)
+        error_clear();
+    if (fd < 0 || fstat(fd, &now) < 0)
+        return;
+    bool same = top && now.st_dev == top->st_dev && now.st_ino == top->st_ino;
+    *dev = (struct dev_directory){true, same && bind, now.st_dev, now.st_ino};
+}
+
 static int hint_for_type(const char *type, int result)
 {
     if (result != -EPERM && result != -EBUSY)
@@ -237,6 +258,8 @@ static int mount_one(struct container *container, size_t i)
     else
         result = mount_attach(fd, target, mount->destination);
     if (result == 0)
+        follow_dev(container, container->options[i].bind, &place, &top);
+    if (result == 0)
         remember(container, &fd, &top, &place, mount->destination);
     return result;
 }
@@ -273,6 +296,8 @@ int setup_sources(struct container *container)
 
 int setup_mounts(struct container *container)
 {
+    if (container->config->mount_count > 0)
+        follow_dev(container, false, NULL, NULL);
     for (size_t i = 0; i < container->config->mount_count; i++) {
         int result = mount_one(container, i);
         if (result < 0)

@@ -93,7 +93,7 @@ static int idmap_for_child(const struct supervision *supervision, uint32_t numbe
     const struct container *container = supervision->container;
     if (number >= container->mount_count || mount < 0)
         return fail(EPROTO, "message out of order from the container");
-    int result = idmap_mount(container, number, mount, supervision->child->pid);
+    int result = idmap_mount(container, number, mount, supervision->child);
     if (result < 0) {
         char field[32];
         snprintf(field, sizeof(field), "/mounts/%u", number);

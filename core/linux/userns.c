@@ -50,6 +50,9 @@ int userns_create(int proc, const struct idmaps *maps)
         hold_namespace(parent);
     if (pid < 0)
         return pid;
+    pid = process_number_in(proc, &child);
+    if (pid < 0)
+        return pid;
     char path[32];
     snprintf(path, sizeof(path), "%d/ns/user", (int)pid);
     autoclose int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);

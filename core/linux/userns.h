@@ -10,7 +10,7 @@ struct idmaps;
 /* Make a user namespace with these maps. It lives as long as the descriptor or what is made with
  * it: the process that it takes to have one is gone when this returns. Maps that the caller may not
  * write itself take newuidmap and newgidmap, whose end must not be lost: SIGCHLD not ignored.
- * proc: a descriptor of /proc, of the caller's pid namespace.
+ * proc: a descriptor of /proc.
  * Returns a descriptor or a negative errno (recorded). */
 int userns_create(int proc, const struct idmaps *maps);
 

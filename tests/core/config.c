@@ -224,7 +224,8 @@ static void what_is_not_applied_is_named(void **state)
 
 static void the_defaults_are_good_and_quiet(void **state)
 {
-    static const enum spec_form forms[] = {SPEC_PLAIN, SPEC_ROOTLESS, SPEC_NESTED};
+    static const enum spec_form forms[] = {SPEC_PLAIN, SPEC_ROOTLESS, SPEC_NESTED,
+                                           SPEC_NESTED_ROOTLESS};
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
