@@ -133,11 +133,17 @@ static int clone_child(struct container *container, int channel, struct process 
 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
-    int result = container_joins_namespaces(container) ? 0 : set_oom_score(container, child->pid);
+    bool scores =
+        container->config->process.has_oom_score && !container_joins_namespaces(container);
+    pid_t number =
+        scores || container->new_user ? process_number_in(container->proc, child) : child->pid;
+    int result = number < 0 ? number : 0;
+    if (result == 0 && scores)
+        result = set_oom_score(container, number);
     if (result < 0)
         return result;
     if (container->new_user)
-        result = idmaps_write(container->proc, child->pid, container->maps);
+        result = idmaps_write(container->proc, number, container->maps);
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
     sigset_t all;
     process_all_signals(&all);

@@ -182,6 +182,7 @@ static const struct setup_step {
     {"start loopback", "/linux/namespaces", start_loopback},
     {"set sysctls", "/linux/sysctl", setup_sysctls},
     {"isolate mounts", "", isolate_mounts},
+    {"open mount sources", "/mounts", setup_sources},
     {"attach root", "/root/path", setup_attach_root},
     {"mount file systems", "/mounts", setup_mounts},
     {"make devices", "/linux/devices", setup_devices},

@@ -78,6 +78,8 @@ static int read_mounts(struct config *config, const struct json_field *document)
         result = members_read(&mount, table, sizeof(table) / sizeof(table[0]), &config->mounts[i]);
         if (result == 0 && !config->mounts[i].destination)
             result = json_fail(&mount, "expected an object with a destination");
+        if (result == 0)
+            result = config_read_maps(&config->mounts[i].maps, &mount);
     }
     return result;
 }
@@ -160,8 +162,10 @@ int config_parse(struct config *config, const char *name, const char *text, size
 
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < config->mount_count; i++)
+    for (size_t i = 0; i < config->mount_count; i++) {
         free(config->mounts[i].options);
+        idmaps_free(&config->mounts[i].maps);
+    }
     free(config->mounts);
     free(config->process.args);
     free(config->process.env);

@@ -56,6 +56,7 @@ struct config_mount {
     const char *type;        /* NULL: not given */
     const char *source;      /* NULL: not given */
     const char **options;    /* NULL-terminated, never NULL */
+    struct idmaps maps;      /* of an idmapped mount; empty: not given */
 };
 
 struct config_device {
