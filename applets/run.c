@@ -13,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
 #include "core/linux/own_binary.h"
@@ -89,9 +90,11 @@ static int load_config(const struct run_options *values, bool privileged, struct
     *embedded = false;
     if (!values->bundle && !values->config) {
         *embedded = !values->rootfs;
+        step("make the default configuration");
         struct json_object *document = spec_default(privileged ? SPEC_PLAIN : SPEC_ROOTLESS);
         return document ? config_from_document(config, "default specification", document) : -EINVAL;
     }
+    step("read the configuration");
     autofree char *path = NULL;
     autoclose int file = -1;
     const char *name = values->config;
@@ -144,6 +147,7 @@ static int refuse_unapplied(const struct config *config)
 static int enter_bundle(const struct run_options *values, char **rootfs, char **pid_file)
 {
     int result = 0;
+    step("enter the bundle");
     if (values->rootfs)
         result = absolute_path(values->rootfs, rootfs);
     if (result == 0 && values->pid_file)
@@ -215,6 +219,7 @@ static int run_config(const struct run_options *values, const struct config *con
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
+    step("release the container");
     container_free(&container);
     return result;
 }

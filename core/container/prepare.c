@@ -191,6 +191,7 @@ static int pin_mounts(struct container *container)
         if (!container->options[i].bind)
             continue;
         step("open %s", config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
         container->sources[i] =
             mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
         if (container->sources[i] < 0) {
@@ -210,6 +211,7 @@ static int pin_mounts(struct container *container)
 static int pin_root(struct container *container)
 {
     if (container->embedded_root) {
+        step("open the own binary");
         container->exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
         if (container->exe < 0)
             return fail(errno, "cannot open the own binary, /proc/self/exe");
@@ -221,7 +223,8 @@ static int pin_root(struct container *container)
     if (!path)
         return fail_config("/root", "no root file system; give root.path, or --rootfs DIR");
     step("open root file system %s", path);
-    trace_field("/root/path");
+    if (!container->rootfs)
+        trace_field("/root/path");
     int result = 0;
     struct stat status;
     if (stat(path, &status) < 0)
@@ -240,6 +243,7 @@ static int pin_root(struct container *container)
 int container_prepare(struct container *container)
 {
     const struct config *config = container->config;
+    step("check what is possible here");
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
@@ -250,8 +254,10 @@ int container_prepare(struct container *container)
         result = check_program(container);
     if (result == 0)
         result = parse_mount_options(container);
-    if (result == 0 && !container->new_pid)
+    if (result == 0 && !container->new_pid) {
+        step("list earlier children");
         result = process_list_children(container->proc, &container->earlier_children);
+    }
     if (result == 0)
         result = pin_namespaces(container);
     if (result == 0)

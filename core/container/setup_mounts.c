@@ -175,7 +175,6 @@ static int open_mount(struct container *container, size_t i)
 /* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
 static int attach_copy(int mount, int target, const char *destination, bool readonly)
 {
-    step("copy what is in %s", destination);
     int result = copy_tree(target, mount, destination);
     if (result == 0 && readonly)
         result = mount_set_readonly(mount, false);
@@ -187,6 +186,7 @@ static int mount_one(struct container *container, size_t i)
     const struct config_mount *mount = &container->config->mounts[i];
     const char *type = container->options[i].bind ? mount->source : mount->type;
     step("mount %s on %s", type, mount->destination);
+    trace_field("/mounts/%zu", i);
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
@@ -205,11 +205,14 @@ static int mount_one(struct container *container, size_t i)
     int result = check_target(container, fd, target, &place, mount->destination);
     if (result < 0)
         return result;
-    if (container->options[i].copy_up)
+    if (container->options[i].copy_up) {
+        step("copy what is in %s", mount->destination);
+        trace_field("/mounts/%zu", i);
         result = attach_copy(fd, target, mount->destination,
                              container->options[i].set & MOUNT_ATTR_RDONLY);
-    else
+    } else {
         result = mount_attach(fd, target, mount->destination);
+    }
     if (result == 0)
         remember(container, &fd, &top, &place, mount->destination);
     return result;
@@ -218,13 +221,10 @@ static int mount_one(struct container *container, size_t i)
 int setup_mounts(struct container *container)
 {
     for (size_t i = 0; i < container->config->mount_count; i++) {
-        char field[32];
         int result = mount_one(container, i);
-        if (result < 0 || trace_enabled)
-            snprintf(field, sizeof(field), "/mounts/%zu", i);
-        if (trace_enabled)
-            trace_field(field);
         if (result < 0) {
+            char field[32];
+            snprintf(field, sizeof(field), "/mounts/%zu", i);
             error_context("cannot mount %s", container->config->mounts[i].destination);
             error_field(field);
             return result;

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "core/base/own.h"
+#include "core/base/trace.h"
 
 struct message {
     uint32_t type;
@@ -16,6 +17,14 @@ struct message {
 };
 
 #define BARE_LENGTH offsetof(struct message, error)
+
+/* Of the arrows in a trace; SYNC_CHILD has none, its sender has no more to say. */
+static const char names[][12] = {
+    [SYNC_MAPPED] = "IDs mapped",
+    [SYNC_READY] = "ready",
+    [SYNC_RUN] = "run",
+    [SYNC_ERROR] = "error",
+};
 
 int sync_open(int channel[2])
 {
@@ -57,12 +66,16 @@ int sync_send_fd(int channel, enum sync_type type, int fd)
 
 int sync_send(int channel, enum sync_type type)
 {
+    trace_sent(type, names[type]);
     return sync_send_fd(channel, type, -1);
 }
 
 void sync_send_error(int channel)
 {
     struct message message = {.type = SYNC_ERROR, .error = *error_get()};
+    /* Who hears of it may end this process. */
+    trace_sent(SYNC_ERROR, names[SYNC_ERROR]);
+    trace_flush();
     send_message(channel, &message, sizeof(message), -1);
 }
 
@@ -113,6 +126,8 @@ int sync_receive(int channel, int *fd)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);
+    if (message.type != SYNC_CHILD)
+        trace_received(message.type, names[message.type]);
     if (fd)
         *fd = take_fd(&received);
     return (int)message.type;

@@ -24,6 +24,7 @@ enum sync_type {
     SYNC_RUN,
     SYNC_ERROR,
     SYNC_CHILD, /* with the pidfd of a process that was made on behalf of the parent */
+    SYNC_START, /* no message: in a trace, what leads from the parent to the child's start */
 };
 
 /* Make the channel. Returns 0 or a negative errno (recorded). */
