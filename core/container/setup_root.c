@@ -31,6 +31,7 @@ static int open_root(struct container *container)
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
     } else {
+        step("open the root file system");
         autoclose int pinned = take_fd(&container->root);
         container->root = mount_clone_locked(path, true, &pinned);
     }
@@ -45,7 +46,6 @@ int setup_attach_root(struct container *container)
         container->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return container->root < 0 ? fail(errno, "cannot open the root directory") : 0;
     }
-    step("open the root file system");
     int result = open_root(container);
     if (result < 0)
         return result;
