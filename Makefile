@@ -181,7 +181,7 @@ uninstall:
 
 # ---- checks ----
 
-.PHONY: lint lint-cheap bench fuzz dist clean
+.PHONY: lint lint-cheap bench trace-picture fuzz dist clean
 lint-cheap:
 	$(Q)tests/lint/all.sh cheap
 lint:
@@ -189,6 +189,11 @@ lint:
 
 bench: all
 	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/run.sh
+
+trace-picture: all
+	@mkdir -p docs
+	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/trace_picture.sh >$(OUT)/trace.svg
+	$(Q)mv $(OUT)/trace.svg docs/trace.svg
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 30

@@ -71,17 +71,25 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     trace_child("join");
     struct process child = NO_PROCESS;
     pid_t pid = set_oom_score(container, getpid());
+    step("hide the set-up from the namespaces to join");
     if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
     if (pid == 0)
         pid = namespace_join_all(container->namespaces);
-    if (pid == 0)
+    if (pid == 0) {
+        step("create the container's process");
+        trace_sent(SYNC_START, "start");
         pid = process_clone(flags | CLONE_PARENT, -1, &child);
+    }
     if (pid == 0)
         setup_container(container);
-    if (pid < 0 || sync_send_fd(container->channel, SYNC_CHILD, child.pidfd) < 0)
+    if (pid > 0) {
+        /* The parent ends this process as soon as it knows the other one. */
+        trace_flush();
+        pid = sync_send_fd(container->channel, SYNC_CHILD, child.pidfd);
+    }
+    if (pid < 0)
         sync_send_error(container->channel);
-    trace_flush();
     _exit(0);
 }
 
@@ -120,6 +128,7 @@ static int clone_child(struct container *container, int channel, struct process 
     trace_field("/linux/namespaces");
     if (container_joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
+    trace_sent(SYNC_START, "start");
     pid_t pid = process_clone(flags, -1, child);
     if (pid == 0) {
         /* Else the child would keep the channel open that tells it of its parent's end. */
@@ -140,10 +149,13 @@ static int map_ids(const struct container *container, const struct process *chil
     int result = number < 0 ? number : 0;
     if (result == 0 && scores)
         result = set_oom_score(container, number);
-    if (result < 0)
-        return result;
-    if (container->new_user)
+    if (result == 0 && container->new_user) {
+        trace_group("map IDs");
+        if (trace_wanted && config_has(container->config, "/linux/uidMappings"))
+            trace_field("/linux/uidMappings");
         result = idmaps_write(container->proc, number, container->maps);
+        trace_flush();
+    }
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
     sigset_t all;
     process_all_signals(&all);
@@ -152,13 +164,15 @@ static int map_ids(const struct container *container, const struct process *chil
         error_field("/linux/uidMappings");
         return result;
     }
-    return container->new_user || container_joins_namespaces(container)
-               ? sync_send(channel, SYNC_MAPPED)
-               : 0;
+    if (!container->new_user && !container_joins_namespaces(container))
+        return 0;
+    step("let the child go on");
+    return sync_send(channel, SYNC_MAPPED);
 }
 
 int container_run(struct container *container)
 {
+    step("prepare for children and signals");
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
      */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -180,8 +194,10 @@ int container_run(struct container *container)
     close_fd(&child_end);
     if (result == 0)
         result = map_ids(container, &child, channel);
-    if (result == 0 && container->when_setting_up)
+    if (result == 0 && container->when_setting_up) {
+        step("look for fields that are not applied");
         container->when_setting_up(container->context);
+    }
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

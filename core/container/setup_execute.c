@@ -225,20 +225,24 @@ int setup_execute(struct container *container)
     const struct config_process *process = &container->config->process;
     char *const *argv = container->program;
     char path[PATH_MAX];
+    step("close descriptors");
     int result = close_descriptors(container);
     if (result < 0)
         return result;
+    step("find %s", argv[0]);
     int number =
         find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
                      path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
+    step("follow the parent");
     result = follow_parent(container);
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
+    step("reset signals");
     process_reset_signals();
-    trace_flush();
+    trace_execution();
     execve(path, argv, container->environment);
     number = errno;
     result = fail_exec(number, "cannot execute %s", path);

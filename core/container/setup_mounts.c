@@ -202,7 +202,6 @@ static int open_mount(struct container *container, size_t i)
 /* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
 static int attach_copy(int mount, int target, const char *destination, bool readonly)
 {
-    step("copy what is in %s", destination);
     int result = copy_tree(target, mount, destination);
     if (result == 0 && readonly)
         result = mount_set_readonly(mount, false);
@@ -231,6 +230,7 @@ static int mount_one(struct container *container, size_t i)
     if (container->options[i].remount)
         return remount(container, i);
     step("mount %s on %s", type, mount->destination);
+    trace_field("/mounts/%zu", i);
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
@@ -252,11 +252,14 @@ static int mount_one(struct container *container, size_t i)
     int result = check_target(container, fd, target, &place, mount->destination);
     if (result < 0)
         return result;
-    if (container->options[i].copy_up)
+    if (container->options[i].copy_up) {
+        step("copy what is in %s", mount->destination);
+        trace_field("/mounts/%zu", i);
         result = attach_copy(fd, target, mount->destination,
                              container->options[i].set & MOUNT_ATTR_RDONLY);
-    else
+    } else {
         result = mount_attach(fd, target, mount->destination);
+    }
     if (result == 0)
         follow_dev(container, container->options[i].bind, &place, &top);
     if (result == 0)
@@ -283,6 +286,8 @@ int setup_sources(struct container *container)
         const struct mount_options *options = &container->options[i];
         if (!options->bind)
             continue;
+        step("open %s", container->config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
         autoclose int pinned = take_fd(&container->sources[i]);
         int fd = mount_clone_locked(container->config->mounts[i].source, options->bind_recursive,
                                     &pinned);
@@ -302,11 +307,6 @@ int setup_mounts(struct container *container)
         int result = mount_one(container, i);
         if (result < 0)
             return fail_entry(container, i, result);
-        if (trace_enabled) {
-            char field[32];
-            snprintf(field, sizeof(field), "/mounts/%zu", i);
-            trace_field(field);
-        }
     }
     if (container->files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &container->files);

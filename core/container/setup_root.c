@@ -31,6 +31,7 @@ static int open_root(struct container *container)
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
     } else {
+        step("open the root file system");
         autoclose int pinned = take_fd(&container->root);
         container->root = mount_clone_locked(path, true, &pinned);
     }
@@ -48,6 +49,7 @@ int setup_attach_root(struct container *container)
     int result = open_root(container);
     if (result < 0)
         return result;
+    step("attach the root file system");
     autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (target < 0)
         return fail(errno, "cannot open the root directory");
@@ -101,14 +103,17 @@ int setup_pivot(struct container *container)
     if (fchdir(container->root) < 0)
         return fail(errno, "cannot enter the root file system");
     if (container->no_pivot) {
+        step("hide proc and sysfs of the host");
         int result = hide_kernel_mounts(container);
         if (result < 0)
             return result;
+        step("chroot");
         /* The new root covers the old one, so whoever gets out of the chroot lands in it again. */
         if (chroot(".") < 0)
             return fail(errno, "cannot change the root directory");
         return 0;
     }
+    step("pivot_root");
     if (sys_pivot_root(".", ".") < 0) {
         int result = fail(errno, "cannot make the root file system the root");
         error_hint("where the host runs from an initramfs, use --no-pivot");

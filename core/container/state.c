@@ -109,8 +109,10 @@ int state_claim(struct state *state, const char *root, const char *id)
 
 void state_release(struct state *state)
 {
-    if (state->path)
+    if (state->path) {
+        step("release the container ID");
         rmdir(state->path);
+    }
     free_pointer(&state->path);
     close_fd(&state->fd);
 }

@@ -48,7 +48,7 @@ static int set_rlimits(const struct supervision *supervision)
     for (size_t i = 0; i < process->rlimit_count; i++) {
         const struct config_rlimit *rlimit = &process->rlimits[i];
         step("limit %s", rlimit_name(rlimit->resource));
-        trace_field("/process/rlimits");
+        trace_field("/process/rlimits/%zu", i);
         if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
             int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
             error_field("/process/rlimits");
@@ -64,6 +64,7 @@ static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
+    step("write the pid file");
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
     int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
@@ -83,8 +84,11 @@ static int make_ready(struct supervision *supervision)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
         result = write_pid_file(supervision);
+    step("let the program run");
     if (result == 0)
         result = sync_send(supervision->channel, SYNC_RUN);
+    if (result == 0)
+        step("wait until the program runs");
     if (result != -EPIPE)
         return result;
     /* The child ended meanwhile; what it had to say about that is still to be heard. */
@@ -115,7 +119,8 @@ static int begin_program(struct supervision *supervision)
 {
     if (!supervision->ready)
         return fail(EPIPE, "the container's process ended during its set-up");
-    step("wait for the program");
+    trace_executed();
+    step("release what is not needed any more");
     close_fd(&supervision->channel);
     for (int number = 1; number < NSIG; number++) {
         if (sigismember(&supervision->pending, number) == 1)
@@ -123,6 +128,7 @@ static int begin_program(struct supervision *supervision)
     }
     if (supervision->container->when_running)
         supervision->container->when_running(supervision->container->context);
+    step("wait for the program's end");
     return 0;
 }
 
@@ -216,6 +222,7 @@ static void end_orphans(const struct supervision *supervision)
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
+    step("wait for the set-up");
     process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
@@ -223,6 +230,7 @@ int supervise_container(const struct container *container, struct process *child
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
     int result = serve(&supervision);
+    step("end what is left");
     close_fd(&supervision.channel);
     if (result < 0)
         process_end(child);
