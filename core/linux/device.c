@@ -82,16 +82,17 @@ int device_bind(int directory, const char *name, const char *path, const struct 
     autoclose int target = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return fail(errno, "cannot open %s to bind the device on", path);
-    if (fstat(target, &status) < 0 || S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
+    if (fstat(target, &status) < 0)
+        return fail(errno, "cannot examine %s to bind the device on", path);
+    if (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
         return fail(EEXIST, "%s exists, and is neither file nor device", path);
     return mount_attach(source, target, path);
 }
 
-bool device_is(int fd, uint32_t major, uint32_t minor)
+bool device_is(const struct stat *status, uint32_t major, uint32_t minor)
 {
-    struct stat status;
     const struct device device = {.type = S_IFCHR, .major = major, .minor = minor};
-    return fstat(fd, &status) == 0 && same_device(&status, &device);
+    return same_device(status, &device);
 }
 
 int device_link(int directory, const char *name, const char *target)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct device {
@@ -26,8 +27,8 @@ int device_make(int directory, const char *name, const char *path, const struct 
  * that it is this device. Returns 0 or a negative errno (recorded). */
 int device_bind(int directory, const char *name, const char *path, const struct device *device);
 
-/* Is the open file this character device? null is 1:3. */
-bool device_is(int fd, uint32_t major, uint32_t minor);
+/* Is the file that was examined this character device? null is 1:3. */
+bool device_is(const struct stat *status, uint32_t major, uint32_t minor);
 
 /* Make a symbolic link, unless the same one is there. Returns 0 or a negative errno (recorded). */
 int device_link(int directory, const char *name, const char *target);
