@@ -13,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
 #include "core/linux/own_binary.h"
@@ -199,8 +200,10 @@ static int run_config(const struct run_options *values, const struct config *con
     int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
-    if (result < 0)
+    if (result < 0) {
+        error_step("read configuration");
         return result;
+    }
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
@@ -242,7 +245,10 @@ static int run_container(const struct call *call)
                           : strcmp(call->globals->rootless, "false") == 0;
     if (!values->bundle && !values->config && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
+    step("read the configuration");
     result = load_config(values, privileged, &config, &embedded);
+    if (result < 0)
+        error_step("read configuration");
     if (result == 0) {
         result = run_config(values, &config, embedded, program, &occasions);
         config_free(&config);

@@ -237,9 +237,10 @@ static int pin_root(struct container *container)
     return result < 0 ? result : 0;
 }
 
-int container_prepare(struct container *container)
+static int prepare(struct container *container)
 {
     const struct config *config = container->config;
+    step("prepare");
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
@@ -258,5 +259,13 @@ int container_prepare(struct container *container)
         result = pin_root(container);
     if (result == 0)
         result = pin_mounts(container);
+    return result;
+}
+
+int container_prepare(struct container *container)
+{
+    int result = prepare(container);
+    if (result < 0)
+        error_step("prepare");
     return result;
 }

@@ -48,9 +48,11 @@ static int set_rlimits(const struct supervision *supervision)
         step("limit %s", rlimit_name(rlimit->resource));
         trace_field("/process/rlimits");
         if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
-            int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
+            int number = errno;
+            int result = fail(number, "cannot set %s", rlimit_name(rlimit->resource));
             error_field("/process/rlimits");
-            if (errno == EPERM)
+            error_step("set limits");
+            if (number == EPERM)
                 error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
             return result;
         }
@@ -62,10 +64,13 @@ static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
+    step("write the pid file %s", supervision->container->pid_file);
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
     int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
     supervision->pid_file = result == 0;
+    if (result < 0)
+        error_step("write pid file");
     return result;
 }
 
@@ -77,6 +82,7 @@ static int make_ready(struct supervision *supervision)
     int result = set_rlimits(supervision);
     if (result == 0)
         result = write_pid_file(supervision);
+    step("let the program run");
     if (result == 0)
         result = sync_send(supervision->channel, SYNC_RUN);
     if (result != -EPIPE)
@@ -142,7 +148,7 @@ static int handle_signal(struct supervision *supervision)
 {
     struct signalfd_siginfo signal;
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
-        return 0;
+        return errno == EAGAIN || errno == EINTR ? 0 : fail(errno, "cannot receive a signal");
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
@@ -190,15 +196,21 @@ int supervise_container(const struct container *container, struct process *child
 {
     sigset_t signals;
     process_all_signals(&signals);
+    step("wait for the set-up");
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd < 0)
-        return fail(errno, "cannot receive signals by descriptor");
+    if (signal_fd < 0) {
+        int result = fail(errno, "cannot receive signals by descriptor");
+        error_step("supervise");
+        return result;
+    }
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
     int result = serve(&supervision);
     close_fd(&supervision.channel);
-    if (result < 0)
+    if (result < 0) {
+        error_step("supervise");
         process_end(child);
+    }
     end_orphans(&supervision);
     if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);
