@@ -154,6 +154,7 @@ class Fault(unittest.TestCase):
     def check_nothing_left(self, but=()):
         """No process, mount, file, or state. but: names that may be there."""
         self.wait_for_children()
+        self.log.unlink(missing_ok=True)
         # A mount that others removed is gone here as well.
         self.assertEqual(mount_lines() - self.mounts, set())
         self.assertEqual([n for n in self.names() if n not in but], self.files)

@@ -94,8 +94,10 @@ def read_table():
 
 
 def is_new(seen, call, what, limit):
-    """Has this not been done `limit` times where the same was going on? Paths make no difference."""
-    key = call.role, call.step, re.sub(r"/\S+|\d+", "", call.text), what
+    """Has this not been done `limit` times where the same was going on? Paths make no difference.
+    With the sanitizers, which make all slow, the same step is enough."""
+    text = "" if DEBUG else re.sub(r"/\S+|\d+", "", call.text)
+    key = call.role, call.step, text, what
     seen[key] = seen.get(key, 0) + 1
     return seen[key] <= limit
 
