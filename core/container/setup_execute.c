@@ -99,7 +99,7 @@ static int is_plain_file(int fd)
 static bool is_absence(int result)
 {
     return result == -ENOENT || result == -ENOTDIR || result == -ELOOP || result == -EACCES ||
-           result == -EPERM || result == -ENXIO || result == -ENAMETOOLONG;
+           result == -EPERM || result == -ENXIO || result == -ENAMETOOLONG || result == -EAGAIN;
 }
 
 /* The image may have a device under that name, which never ends, or acts when it is opened: it is
@@ -130,7 +130,12 @@ static int find_user(const struct container *container, struct passwd_user *user
     autoclose int file = open_passwd(container);
     if (file < 0)
         return file == -ENOENT ? 0 : file;
-    return passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes);
+    int result =
+        passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes);
+    if (!is_absence(result))
+        return result;
+    error_clear();
+    return 0;
 }
 
 /* Is a later entry about the same variable? */

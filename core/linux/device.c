@@ -60,6 +60,10 @@ int device_make(int directory, const char *name, const char *path, const struct 
         return -EPERM;
     if (errno != EEXIST)
         return fail(errno, "cannot create device %s", path);
+    /* An earlier container that had to bind has left a plain file to bind on. */
+    struct stat status;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+        return -EPERM;
     autoclose int fd = open_checked(directory, name, path, device);
     return fd < 0 ? fd : 0;
 }

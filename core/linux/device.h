@@ -19,8 +19,8 @@ struct device {
 
 /* Make the node called name in directory, with exactly these permissions and this owner. A node
  * that is there already must be the same device. path: for messages. Returns 0, -EPERM not recorded
- * where this process may not make nodes (then bind the host's, see device_bind), or another
- * negative errno (recorded). */
+ * where this process may not make nodes, or a plain file is in the way (then bind the host's, see
+ * device_bind), or another negative errno (recorded). */
 int device_make(int directory, const char *name, const char *path, const struct device *device);
 
 /* Bind the host's node of that path (as this process sees it) on name in directory, after checking
