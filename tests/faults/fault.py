@@ -115,7 +115,7 @@ class Fault(unittest.TestCase):
         return [*before, shimbox, "--log", str(self.log), "--log-format", "json",
                 "--root", str(self.states), *more, run, *rest, *options, "fault-test"]
 
-    def run_faulty(self, before=(), *program, timeout=10, more=(), options=(), **arguments):
+    def run_faulty(self, before=(), *program, timeout=60 if DEBUG else 20, more=(), options=(), **arguments):
         """Run the program (by default: probe uid), with a command before it."""
         self.bundle.write(*(program or ("/bin/probe", "uid")))
         self.log.unlink(missing_ok=True)

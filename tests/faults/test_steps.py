@@ -71,6 +71,7 @@ EXCUSES = [
     ("(openat2|fchdir|getcwd) in set working", "EPERM", "go on: the user tries, later"),
     ("setgroups in enter user", "EPERM", "go on: user namespaces of ordinary users forbid it"),
     ("fchown in own standard", "EPERM", "go on: it can still be used"),
+    ("read in make environment", "EPERM", "go on: as if there were no /etc/passwd"),
     ("rmdir in supervise", "any", "go on: the next container with this ID takes it over"),
 ]
 
@@ -281,7 +282,9 @@ class Steps:
 
     def test_every_system_call_fails(self):
         facts, report = self.undisturbed()
-        for number, call in enumerate(self.chosen(report.calls)):
+        # The debug build takes three times as long, so it gets a third.
+        chosen = list(self.chosen(report.calls))[::3 if DEBUG and not FULL else 1]
+        for number, call in enumerate(chosen):
             for code in ERRORS if FULL else [ERRORS[number % 2]]:
                 with self.attempt(call, errno=code):
                     done = self.disturb(call, f"fail={getattr(errno, code)}")
