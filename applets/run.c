@@ -216,8 +216,10 @@ static int run_config(const struct run_options *values, const struct config *con
     int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
-    if (result < 0)
+    if (result < 0) {
+        error_step("read configuration");
         return result;
+    }
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
@@ -266,7 +268,9 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
                          const struct operands *operands, struct occasions *occasions)
 {
     int result = load_config(values, form, occasions->config);
-    if (result == 0)
+    if (result < 0)
+        error_step("read configuration");
+    else
         result = run_config(values, occasions->config, operands, occasions);
     bool again = result < 0 && uses_default(values) && was_refused_proc(occasions->config);
     config_free(occasions->config);

@@ -286,7 +286,7 @@ permitted (needs CAP_SYS_ADMIN)" ]
     grep -qE '^time="20[0-9-]+T[0-9:]+Z" level=error msg="option --systemd-cgroup is not' "$dir/log"
     "$box" --log "$dir/log" answer --fail 2>/dev/null || true
     [ "$(wc -l <"$dir/log")" -eq 2 ]
-    grep -qE 'level=error msg=".*" step="mount rootfs"$' "$dir/log"
+    grep -qE 'level=error msg=".*" (errno=[0-9]+ )?(field="[^"]*" )?step="mount rootfs"$' "$dir/log"
 }
 
 @test "--log that cannot be opened is an error" {

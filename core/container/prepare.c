@@ -318,7 +318,7 @@ static int pin_root(struct container *container)
     return result < 0 ? result : 0;
 }
 
-int container_prepare(struct container *container)
+static int prepare(struct container *container)
 {
     const struct config *config = container->config;
     step("check what is possible here");
@@ -348,5 +348,13 @@ int container_prepare(struct container *container)
         result = pin_mounts(container);
     if (result == 0)
         result = idmap_prepare(container);
+    return result;
+}
+
+int container_prepare(struct container *container)
+{
+    int result = prepare(container);
+    if (result < 0)
+        error_step("prepare");
     return result;
 }

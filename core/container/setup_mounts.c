@@ -33,32 +33,41 @@ static const char proc_files[][28] = {
     "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
 };
 
-static bool is_procfs(int fd)
+/* 1, 0, or a negative errno (recorded). */
+static int is_procfs(int fd)
 {
     struct statfs status;
-    return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+    if (fstatfs(fd, &status) < 0)
+        return fail(errno, "cannot examine a file system");
+    return status.f_type == PROC_SUPER_MAGIC;
 }
 
 /* May this mount be attached on target? Not on /proc, unless it is a real one, and hardly below. */
 static int check_target(const struct container *container, int mount, int target,
                         const struct stat *place, const char *destination)
 {
-    if (is_procfs(target)) {
+    int inside = is_procfs(target);
+    int procfs = inside < 0 ? inside : is_procfs(mount);
+    if (procfs < 0)
+        return procfs;
+    if (inside) {
         for (size_t i = 0; i < sizeof(proc_files) / sizeof(proc_files[0]); i++) {
             if (strncmp(destination, proc_files[i], sizeof(proc_files[i])) == 0)
                 return 0;
         }
-        if (is_procfs(mount))
+        if (procfs)
             return 0;
         return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
     }
     /* Once there is a proc on /proc, the directory below it cannot be come by. */
-    if (container->covered[0].fd >= 0 || is_procfs(mount))
+    if (container->covered[0].fd >= 0 || procfs)
         return 0;
     autoclose int proc = path_look_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
     struct stat status;
-    if (proc < 0 || fstat(proc, &status) < 0)
+    if (proc < 0)
         return proc == -ENOENT ? 0 : proc;
+    if (fstat(proc, &status) < 0)
+        return fail(errno, "cannot examine /proc");
     if (status.st_dev != place->st_dev || status.st_ino != place->st_ino)
         return 0;
     return fail_config(NULL, "mounting anything but proc on /proc is refused");

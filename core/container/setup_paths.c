@@ -34,7 +34,10 @@ static int open_null(const struct container *container)
         fd = path_open_in_root(container->root, "/dev/null", O_PATH | O_NOFOLLOW);
     if (fd < 0)
         return fd;
-    if (!device_is(fd, 1, 3))
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return fail(errno, "cannot examine /dev/null");
+    if (!device_is(&status, 1, 3))
         return fail_config(NULL, "/dev/null is not the null device");
     return take_fd(&fd);
 }

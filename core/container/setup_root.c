@@ -65,8 +65,11 @@ static int hide_mount(const char *path)
     autoclose int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct statfs system;
     /* Not there: it is one of the container's own, which are not below this root. */
-    if (fd < 0 || fstatfs(fd, &system) < 0 ||
-        (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC))
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0 || fstatfs(fd, &system) < 0)
+        return fail(errno, "cannot examine %s, to hide it", path);
+    if (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC)
         return 0;
     static const char *const words[] = {"ro", "nosuid", "nodev", "noexec", "nr_inodes=1", NULL};
     struct mount_options options;

@@ -50,9 +50,11 @@ static int set_rlimits(const struct supervision *supervision)
         step("limit %s", rlimit_name(rlimit->resource));
         trace_field("/process/rlimits/%zu", i);
         if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
-            int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
+            int number = errno;
+            int result = fail(number, "cannot set %s", rlimit_name(rlimit->resource));
             error_field("/process/rlimits");
-            if (errno == EPERM)
+            error_step("set limits");
+            if (number == EPERM)
                 error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
             return result;
         }
@@ -69,6 +71,8 @@ static int write_pid_file(struct supervision *supervision)
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
     int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
     supervision->pid_file = result == 0;
+    if (result < 0)
+        error_step("write pid file");
     return result;
 }
 
@@ -175,7 +179,7 @@ static int handle_signal(struct supervision *supervision)
 {
     struct signalfd_siginfo signal;
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
-        return 0;
+        return errno == EAGAIN || errno == EINTR ? 0 : fail(errno, "cannot receive a signal");
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
@@ -225,15 +229,20 @@ int supervise_container(const struct container *container, struct process *child
     step("wait for the set-up");
     process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd < 0)
-        return fail(errno, "cannot receive signals by descriptor");
+    if (signal_fd < 0) {
+        int result = fail(errno, "cannot receive signals by descriptor");
+        error_step("supervise");
+        return result;
+    }
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
     int result = serve(&supervision);
     step("end what is left");
     close_fd(&supervision.channel);
-    if (result < 0)
+    if (result < 0) {
+        error_step("supervise");
         process_end(child);
+    }
     end_orphans(&supervision);
     if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);

@@ -161,9 +161,8 @@ static int execute(int exe, char **argv)
     return result;
 }
 
-int own_binary_protect(char **argv, int *overlay)
+static int protect(char **argv, int *overlay)
 {
-    *overlay = -1;
     step("examine the own binary");
     autoclose int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (exe < 0) {
@@ -179,4 +178,13 @@ int own_binary_protect(char **argv, int *overlay)
         return 0;
     }
     return is_out_of_reach(exe) ? 0 : execute(exe, argv);
+}
+
+int own_binary_protect(char **argv, int *overlay)
+{
+    *overlay = -1;
+    int result = protect(argv, overlay);
+    if (result < 0)
+        error_step("protect own binary");
+    return result;
 }
