@@ -5,7 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
 bats and Python files run with build/shimbox and again with build/debug/shimbox; those that an
 architecture's emulator can run, with build/aarch64/shimbox too. NAME is a file of tests/, with or
-without folder and suffix. The last line is `N passed, N failed, N skipped`.
+without folder and suffix; `vm` is everything that runs in the test machine (tests/vm/suites), vm:NAME a
+file in there, listed or not. The last line is `N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import signal
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "vm"))
+import boot
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
@@ -34,6 +38,8 @@ class Suite:
 
     def __init__(self, path, build, command, binary):
         self.path, self.build, self.command, self.binary = path, build, command, binary
+        # In the test machine: its kernel, the job there, and the NAME that asked for it.
+        self.kernel, self.job, self.asked = None, None, None
 
     def __str__(self):
         name = self.path.relative_to(TOP)
@@ -87,7 +93,7 @@ def find_suites(full):
     files += sorted(TESTS.glob("**/test_*.py"))
     for build, binary in (("release", "build/shimbox"), ("debug", "build/debug/shimbox")):
         for path in files:
-            if ("full" in path.parts and not full) or (path.stem in ONCE and build != "release"):
+            if "vm" in path.parts or ("full" in path.parts and not full) or (path.stem in ONCE and build != "release"):
                 continue
             suites.append(Suite(path, build, command_of(path), binary))
     emulated = write_emulated()
@@ -129,22 +135,74 @@ def run_suite(suite, counts, full):
         os.killpg(process.pid, signal.SIGKILL)
         output, late = read_rest(process), True
     text = output.decode(errors="replace")
+    why = f"did not end within {limit} s" if late else None
+    judge(suite, counts, text, process.returncode, why, time.monotonic() - start)
+
+
+def judge(suite, counts, text, status, why, seconds):
+    """Count what the file said; why: the reason for which it did not come to its end, or None."""
     before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
     read_tap(suite, text, counts)
-    if late:
-        counts.failed.append(f"{suite}: did not end within {limit} s")
+    if why:
+        counts.failed.append(f"{suite}: {why}")
     elif len(counts.failed) == failed_before:
-        if process.returncode != 0:
-            counts.failed.append(f"{suite}: ended with {process.returncode}")
+        if status != 0:
+            counts.failed.append(f"{suite}: ended with {status}")
         elif counts.passed + len(counts.skipped) == before:
             counts.failed.append(f"{suite}: has no tests")
     failed = len(counts.failed) - failed_before
     done = counts.passed + len(counts.skipped) - before
-    seconds = time.monotonic() - start
     print(f"{'not ok' if failed else 'ok':6} {suite}: {done} done, {failed} failed, {seconds:.1f} s")
     if failed:
         print("".join(f"    {line}\n" for line in text.splitlines()[-400:]), end="")
     sys.stdout.flush()
+
+
+def run_machines(suites, counts, full):
+    """Boot each kernel once, and run its files."""
+    for kernel in sorted({suite.kernel for suite in suites}):
+        mine = [suite for suite in suites if suite.kernel == kernel]
+        lack = boot.lacks(kernel)
+        if lack:
+            for suite in mine:
+                counts.skip(suite, "all", lack)
+                print(f"# SKIPPED: {suite}: {lack}")
+            continue
+        start, cpu = time.monotonic(), os.times()
+        limit = boot.SECONDS_FULL if full else boot.SECONDS
+        console = boot.boot(kernel, [suite.job for suite in mine], limit)
+        used = os.times()
+        cpu = used.children_user + used.children_system - cpu.children_user - cpu.children_system
+        print(f"       the test machine with {kernel}: {time.monotonic() - start:.1f} s, {cpu:.1f} s of CPU")
+        failed = len(counts.failed)
+        for suite in mine:
+            job = suite.job
+            why = None
+            if job.status is None:
+                why = f"the machine did not come to its end within {limit} s"
+            elif job.status == 137:
+                why = f"did not end within {job.seconds} s"
+            judge(suite, counts, job.output or "", job.status, why, job.took)
+        if len(counts.failed) > failed:
+            print("".join(f"    console: {line}\n" for line in console.splitlines()[-40:]), end="")
+        sys.stdout.flush()
+
+
+def machine_suites(full, names):
+    """What tests/vm/suites lists for this tier, and what is named vm:NAME."""
+    suites = []
+    for row in boot.read_list(full):
+        suite = Suite(row.path, "vm" if row.kernel == boot.KERNEL else f"vm, {row.kernel}", None, None)
+        suite.kernel, suite.job = row.kernel, row.job
+        suites.append(suite)
+    for name in (name[3:] for name in names if name.startswith("vm:")):
+        for path in [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]:
+            if name in (path.stem, path.name, str(path.relative_to(TESTS)), str(path.relative_to(TOP))):
+                row = boot.Row(boot.KERNEL, "disk", path, ())
+                suite = Suite(path, "vm", None, None)
+                suite.kernel, suite.job, suite.asked = row.kernel, row.job, f"vm:{name}"
+                suites.append(suite)
+    return suites
 
 
 def read_rest(process):
@@ -177,8 +235,11 @@ def read_tap(suite, text, counts):
 
 def wanted(suite, names):
     name = str(suite.path.relative_to(TOP))
+    if suite.asked:
+        return suite.asked in names
     return not names or any(
-        name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem) for n in names)
+        name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem)
+        or (n == "vm" and suite.job) for n in names)
 
 
 def main():
@@ -186,13 +247,16 @@ def main():
     parser.add_argument("--full", action="store_true", help="the second tier too")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    suites = [s for s in find_suites(options.full) if wanted(s, options.names)]
+    suites = find_suites(options.full) + machine_suites(options.full, options.names)
+    suites = [s for s in suites if wanted(s, options.names)]
     for name in options.names:
         if not any(wanted(s, [name]) for s in suites):
             parser.error(f"no test file '{name}'")
     counts = Counts(read_expected_skips())
     for suite in suites:
-        run_suite(suite, counts, options.full)
+        if not suite.job:
+            run_suite(suite, counts, options.full)
+    run_machines([suite for suite in suites if suite.job], counts, options.full)
     for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
         if rows:
             print(f"\n{title}:")
