@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "core/linux/idmap.h"
@@ -21,6 +22,14 @@ struct covered {
     ino_t inode;
 };
 
+/* The directory that the container has at /dev at present. */
+struct dev_directory {
+    bool known; /* there is one */
+    bool bound; /* by the config: it is taken as it is */
+    dev_t device;
+    ino_t inode;
+};
+
 struct container {
     /* Given by the caller. */
     const struct config *config;
@@ -31,6 +40,8 @@ struct container {
                              it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
+    bool no_new_keyring;    /* keep the caller's session keyring */
+    const char *id;         /* the container's name, NULL: it has none */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
     /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
@@ -54,6 +65,9 @@ struct container {
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
+    struct rlimit files;             /* the caller's, while more may be open; else all 0 */
+    int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
+                                        the container's own */
     struct text
         earlier_children; /* what the process had when it became shimbox; not the container's */
     sigset_t signals;     /* signal mask of the caller */
@@ -61,8 +75,9 @@ struct container {
     /* The child's own. */
     int channel;               /* to the parent, sync.h */
     struct covered covered[2]; /* what is mounted on /proc and on /sys */
-    bool enter_as_user;        /* root may not enter the working directory, the user will try */
-    char **environment;        /* of the program */
+    struct dev_directory dev;
+    bool enter_as_user; /* root may not enter the working directory, the user will try */
+    char **environment; /* of the program */
 };
 
 /* Everything that is unset. */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct container;
 
@@ -12,6 +13,7 @@ _Noreturn void setup_container(struct container *container);
 
 /* Steps that have a file of their own. Each returns 0 or a negative errno (recorded with the
  * config's field). All work on the container's root by descriptor, before the root is changed. */
+int setup_sources(struct container *container);        /* of bind mounts, before the root */
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
 int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
@@ -36,3 +38,15 @@ int setup_environment(struct container *container);
 int setup_working_directory(struct container *container);         /* process.cwd */
 int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
 int setup_execute(struct container *container);
+
+/* What belongs to the process and its namespaces. */
+int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
+int setup_keyring(struct container *container); /* a session keyring of its own */
+int setup_sysctls(struct container *container); /* linux.sysctl */
+int setup_schedule_as_user(struct container *container); /* as below, where the caller is no root */
+int setup_memory_policy(struct container *container);    /* linux.memoryPolicy */
+int setup_personality(struct container *container);      /* linux.personality */
+
+/* process.scheduler and process.ioPriority of the process pid, 0 for the caller. Returns 0 or a
+ * negative errno (recorded with the config's field). */
+int setup_schedule(const struct container *container, pid_t pid);

@@ -27,40 +27,14 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
+#include "core/linux/mountinfo.h"
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* Lines of mountinfo: proc_pid_mountinfo(5). */
 static int read_mounts(const struct container *container, struct text *mounts)
 {
     return read_file(container->proc, "self/mountinfo", 64 << 20, mounts);
-}
-
-/* The line's fifth field, the mount point, in place; NULL if there is none. "\040" stands for a
- * blank. */
-static char *mount_point(char *line)
-{
-    char *path = line;
-    for (int field = 1; path && field < 5; field++) {
-        path = strchr(path, ' ');
-        path += path != NULL;
-    }
-    if (!path)
-        return NULL;
-    path[strcspn(path, " ")] = '\0';
-    char *to = path;
-    for (const char *from = path; *from; to++) {
-        unsigned code;
-        if (*from == '\\' && sscanf(from + 1, "%3o", &code) == 1) {
-            *to = (char)code;
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = '\0';
-    return path;
 }
 
 /* The mount that has itself for a parent is the namespace's first one. */
@@ -71,15 +45,11 @@ bool setup_is_on_rootfs(const struct container *container)
         error_clear();
         return false;
     }
-    char *rest = NULL;
-    for (char *line = strtok_r(mounts.data, "\n", &rest); line;
-         line = strtok_r(NULL, "\n", &rest)) {
-        char *end;
-        long id = strtol(line, &end, 10);
-        if (strtol(end, NULL, 10) != id)
-            continue;
-        const char *path = mount_point(line);
-        return path && strcmp(path, "/") == 0;
+    char *rest = mounts.data;
+    struct mountinfo mount;
+    for (int found; (found = mountinfo_next(&rest, &mount)) != 0;) {
+        if (found > 0 && mount.id == mount.parent)
+            return strcmp(mount.point, "/") == 0;
     }
     return false;
 }
@@ -128,13 +98,12 @@ static int hide_host_mounts(const struct container *container)
         mounts.length = (size_t)(line - mounts.data);
         if (line > mounts.data)
             line[-1] = '\0';
-        long number = strtol(line, NULL, 10);
-        const char *path = mount_point(line);
-        if (!path || strcmp(path, "/") == 0)
+        struct mountinfo mount;
+        if (mountinfo_next(&line, &mount) <= 0 || strcmp(mount.point, "/") == 0)
             continue;
-        autoclose int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && mount_number(container, fd) == number)
-            result = hide_mount(path, fd);
+        autoclose int fd = open(mount.point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && mount_number(container, fd) == mount.id)
+            result = hide_mount(mount.point, fd);
     }
     return result;
 }

@@ -78,20 +78,10 @@ static int make_defaults(int dev)
     return 0;
 }
 
-/* A /dev that the user binds is taken as it is, like everything that is bound. */
-static bool has_bound_dev(const struct container *container)
-{
-    for (size_t i = 0; i < container->config->mount_count; i++) {
-        if (container->options[i].bind &&
-            strcmp(container->config->mounts[i].destination, "/dev") == 0)
-            return true;
-    }
-    return false;
-}
-
 int setup_devices(struct container *container)
 {
-    if (container->config->namespaces[NAMESPACE_MOUNT].path || has_bound_dev(container))
+    /* A /dev that the config binds is taken as it is, like everything that is bound. */
+    if (container->config->namespaces[NAMESPACE_MOUNT].path || container->dev.bound)
         return 0;
     int result = make_listed(container);
     if (result < 0)

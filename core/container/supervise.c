@@ -20,6 +20,8 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
+#include "core/container/setup.h"
 #include "core/container/sync.h"
 #include "core/linux/process.h"
 #include "core/linux/rlimit.h"
@@ -75,6 +77,10 @@ static int make_ready(struct supervision *supervision)
         return fail(EPROTO, "message out of order from the container");
     supervision->ready = true;
     int result = set_rlimits(supervision);
+    /* Privilege in the initial user namespace again. An ordinary user has none, and may not have
+     * the ids of the child, which then does it itself. */
+    if (result == 0 && supervision->container->privileged)
+        result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
         result = write_pid_file(supervision);
     if (result == 0)
@@ -84,6 +90,23 @@ static int make_ready(struct supervision *supervision)
     /* The child ended meanwhile; what it had to say about that is still to be heard. */
     error_clear();
     return 0;
+}
+
+/* The child may not idmap a mount of a file system that is not its user namespace's; we may. */
+static int idmap_for_child(const struct supervision *supervision, uint32_t number, int mount)
+{
+    const struct container *container = supervision->container;
+    if (number >= container->mount_count || mount < 0)
+        return fail(EPROTO, "message out of order from the container");
+    int result = idmap_mount(container, number, mount, supervision->child);
+    if (result < 0) {
+        char field[32];
+        snprintf(field, sizeof(field), "/mounts/%u", number);
+        error_context("cannot mount %s", container->config->mounts[number].destination);
+        error_field(field);
+        return result;
+    }
+    return sync_send(supervision->channel, SYNC_IDMAPPED);
 }
 
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
@@ -106,8 +129,12 @@ static int begin_program(struct supervision *supervision)
 /* The child said something. Returns 0, or a negative errno (recorded) to end everything. */
 static int handle_message(struct supervision *supervision)
 {
-    int type = sync_receive(supervision->channel, NULL);
+    uint32_t number;
+    autoclose int fd = -1;
+    int type = sync_receive_numbered(supervision->channel, &fd, &number);
     switch (type) {
+    case SYNC_IDMAP:
+        return idmap_for_child(supervision, number, fd);
     case SYNC_READY:
         return make_ready(supervision);
     case SYNC_EOF:

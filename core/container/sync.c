@@ -12,6 +12,7 @@
 
 struct message {
     uint32_t type;
+    uint32_t number;    /* of the mount, with SYNC_IDMAP */
     struct error error; /* sent with SYNC_ERROR only */
 };
 
@@ -48,11 +49,21 @@ static int send_message(int channel, const struct message *message, size_t lengt
     return 0;
 }
 
-int sync_send_fd(int channel, enum sync_type type, int fd)
+static int send_bare(int channel, enum sync_type type, uint32_t number, int fd)
 {
-    const struct message message = {.type = type};
+    const struct message message = {.type = type, .number = number};
     int result = send_message(channel, &message, BARE_LENGTH, fd);
     return result < 0 ? fail(-result, "cannot tell the other side of the container's set-up") : 0;
+}
+
+int sync_send_fd(int channel, enum sync_type type, int fd)
+{
+    return send_bare(channel, type, 0, fd);
+}
+
+int sync_send_mount(int channel, uint32_t number, int mount)
+{
+    return send_bare(channel, SYNC_IDMAP, number, mount);
 }
 
 int sync_send(int channel, enum sync_type type)
@@ -84,7 +95,7 @@ static int received_fd(struct msghdr *packet, bool *malformed)
     return fds[0];
 }
 
-int sync_receive(int channel, int *fd)
+int sync_receive_numbered(int channel, int *fd, uint32_t *number)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -109,13 +120,20 @@ int sync_receive(int channel, int *fd)
         return SYNC_EOF;
     bool whole = message.type == SYNC_ERROR ? length == (ssize_t)sizeof(message)
                                             : length == (ssize_t)BARE_LENGTH;
-    if (!whole || malformed || message.type <= SYNC_EOF || message.type > SYNC_CHILD)
+    if (!whole || malformed || message.type <= SYNC_EOF || message.type >= SYNC_TYPES)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);
     if (fd)
         *fd = take_fd(&received);
+    *number = message.number;
     return (int)message.type;
+}
+
+int sync_receive(int channel, int *fd)
+{
+    uint32_t number;
+    return sync_receive_numbered(channel, fd, &number);
 }
 
 int sync_expect(int channel, enum sync_type type)

@@ -28,10 +28,22 @@ struct side {
     uint32_t own; /* the caller's effective id */
 };
 
-static int fail_write(int number, const char *what)
+/* Since Linux 5.12 whoever maps user 0 of the parent namespace needs a capability for it, root too:
+ * a file capability that is set inside is one outside. */
+static bool maps_root_without_right(const struct side *side)
 {
-    int result = fail(number, "cannot write the %s", what);
-    if (number == EPERM)
+    uint32_t container;
+    return strcmp(side->file, "uid_map") == 0 &&
+           idmap_to_container(side->map, 0, &container) == 0 && !capability_have(CAP_SETFCAP);
+}
+
+static int fail_write(int number, const struct side *side)
+{
+    int result = fail(number, "cannot write the %s", side->what);
+    if (number == EPERM && maps_root_without_right(side))
+        error_hint("to map user 0 takes CAP_SETFCAP: give it to the container that this is in, "
+                   "spec --cap-add SETFCAP");
+    else if (number == EPERM)
         error_hint(
             "the kernel lets this user map only its own id (0: with CAP_SETFCAP), or ids it has "
             "privilege over");
@@ -55,7 +67,7 @@ static int write_map(int process, const struct side *side)
     int result = write_value(process, side->file, lines.data);
     if (result < 0) {
         error_clear();
-        return fail_write(-result, side->what);
+        return fail_write(-result, side);
     }
     return 0;
 }

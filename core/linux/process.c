@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/exit.h"
@@ -99,12 +100,11 @@ void process_end_children(int proc, const struct text *spared)
     } while (found);
 }
 
-pid_t process_of_pidfd(int pidfd)
+/* directory: of path, which is "self/fdinfo/N" from a /proc. */
+static pid_t read_pid(int directory, const char *path)
 {
-    char path[48];
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
     autotext struct text info = {0};
-    int result = read_file(AT_FDCWD, path, 4096, &info);
+    int result = read_file(directory, path, 4096, &info);
     if (result < 0)
         return result;
     /* "Pid:\t-1" once the process has been reaped, 0 where it is not visible from here. */
@@ -113,6 +113,32 @@ pid_t process_of_pidfd(int pidfd)
     if (pid <= 0)
         return fail(ESRCH, "a new process is gone already");
     return pid;
+}
+
+pid_t process_of_pidfd(int pidfd)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    return read_pid(AT_FDCWD, path);
+}
+
+bool process_knows_proc(int proc)
+{
+    char number[16];
+    ssize_t length = readlinkat(proc, "self", number, sizeof(number) - 1);
+    if (length <= 0)
+        return false;
+    number[length] = '\0';
+    return strtol(number, NULL, 10) == getpid();
+}
+
+pid_t process_number_in(int proc, const struct process *process)
+{
+    if (process_knows_proc(proc))
+        return process->pid;
+    char path[48];
+    snprintf(path, sizeof(path), "self/fdinfo/%d", process->pidfd);
+    return read_pid(proc, path);
 }
 
 void process_all_signals(sigset_t *set)

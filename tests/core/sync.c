@@ -95,6 +95,16 @@ static void descriptors_arrive_once(void **state)
     assert_true(fd >= 0);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     close(fd);
+    uint32_t number = 7;
+    assert_int_equal(sync_send_mount(ends[1], 41, 0), 0);
+    assert_int_equal(sync_receive_numbered(ends[0], &fd, &number), SYNC_IDMAP);
+    assert_int_equal(number, 41);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(sync_send(ends[1], SYNC_IDMAPPED), 0);
+    assert_int_equal(sync_receive_numbered(ends[0], &fd, &number), SYNC_IDMAPPED);
+    assert_int_equal(number, 0);
+    assert_int_equal(fd, -1);
     /* Nobody asked for this one. */
     assert_int_equal(sync_send_fd(ends[1], SYNC_READY, 0), 0);
     assert_int_equal(sync_receive(ends[0], NULL), SYNC_READY);
@@ -127,6 +137,7 @@ static void errors_are_adopted(void **state)
 {
     struct {
         uint32_t type;
+        uint32_t number;
         struct error error;
     } message = {.type = SYNC_ERROR};
     (void)state;
