@@ -14,6 +14,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
 #include "core/linux/capability.h"
@@ -100,9 +101,11 @@ static bool uses_default(const struct run_options *values)
 static int load_config(const struct run_options *values, enum spec_form form, struct config *config)
 {
     if (uses_default(values)) {
+        step("make the default configuration");
         struct json_object *document = spec_default(form);
         return document ? config_from_document(config, "default specification", document) : -EINVAL;
     }
+    step("read the configuration");
     autofree char *path = NULL;
     autoclose int file = -1;
     const char *name = values->config;
@@ -155,6 +158,7 @@ static int refuse_unapplied(const struct config *config)
 static int enter_bundle(const struct run_options *values, char **rootfs, char **pid_file)
 {
     int result = 0;
+    step("enter the bundle");
     if (values->rootfs)
         result = absolute_path(values->rootfs, rootfs);
     if (result == 0 && values->pid_file)
@@ -212,8 +216,10 @@ static int run_config(const struct run_options *values, const struct config *con
     int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
-    if (result < 0)
+    if (result < 0) {
+        error_step("read configuration");
         return result;
+    }
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
@@ -230,6 +236,7 @@ static int run_config(const struct run_options *values, const struct config *con
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
+    step("release the container");
     container_free(&container);
     return result;
 }
@@ -261,7 +268,9 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
                          const struct operands *operands, struct occasions *occasions)
 {
     int result = load_config(values, form, occasions->config);
-    if (result == 0)
+    if (result < 0)
+        error_step("read configuration");
+    else
         result = run_config(values, occasions->config, operands, occasions);
     bool again = result < 0 && uses_default(values) && was_refused_proc(occasions->config);
     config_free(occasions->config);

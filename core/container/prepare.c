@@ -261,6 +261,7 @@ static int pin_mounts(struct container *container)
         if (!container->options[i].bind)
             continue;
         step("open %s", config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
         container->sources[i] =
             mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
         /* The child finds out for itself, and goes on without. */
@@ -273,6 +274,8 @@ static int pin_mounts(struct container *container)
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);
             error_field(field);
+            if (container->sources[i] == -EMFILE)
+                error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
             return container->sources[i];
         }
         /* What the container mounts or unmounts below must not come back to the host. */
@@ -286,6 +289,7 @@ static int pin_mounts(struct container *container)
 static int pin_root(struct container *container)
 {
     if (container->embedded_root) {
+        step("open the own binary");
         container->exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
         if (container->exe < 0)
             return fail(errno, "cannot open the own binary, /proc/self/exe");
@@ -297,7 +301,8 @@ static int pin_root(struct container *container)
     if (!path)
         return fail_config("/root", "no root file system; give root.path, or --rootfs DIR");
     step("open root file system %s", path);
-    trace_field("/root/path");
+    if (!container->rootfs)
+        trace_field("/root/path");
     int result = 0;
     struct stat status;
     if (stat(path, &status) < 0)
@@ -313,9 +318,10 @@ static int pin_root(struct container *container)
     return result < 0 ? result : 0;
 }
 
-int container_prepare(struct container *container)
+static int prepare(struct container *container)
 {
     const struct config *config = container->config;
+    step("check what is possible here");
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
@@ -328,8 +334,10 @@ int container_prepare(struct container *container)
         result = check_program(container);
     if (result == 0)
         result = parse_mount_options(container);
-    if (result == 0 && !container->new_pid)
+    if (result == 0 && !container->new_pid) {
+        step("list earlier children");
         result = process_list_children(container->proc, &container->earlier_children);
+    }
     if (result == 0)
         result = pin_namespaces(container);
     if (result == 0)
@@ -340,5 +348,13 @@ int container_prepare(struct container *container)
         result = pin_mounts(container);
     if (result == 0)
         result = idmap_prepare(container);
+    return result;
+}
+
+int container_prepare(struct container *container)
+{
+    int result = prepare(container);
+    if (result < 0)
+        error_step("prepare");
     return result;
 }

@@ -61,8 +61,11 @@ bool setup_is_on_rootfs(const struct container *container)
 static int hide_mount(const char *path, int fd)
 {
     struct statfs system;
-    if (sys_umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || fstatfs(fd, &system) < 0 ||
-        (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC))
+    if (sys_umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        return 0;
+    if (fstatfs(fd, &system) < 0)
+        return fail(errno, "cannot examine %s, to hide it", path);
+    if (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC)
         return 0;
     static const char *const words[] = {"ro", "nosuid", "nodev", "noexec", "nr_inodes=1", NULL};
     struct mount_options options;
@@ -72,18 +75,18 @@ static int hide_mount(const char *path, int fd)
     return cover < 0 ? cover : mount_attach(cover, fd, path);
 }
 
-/* The number of the mount that fd is on, as mountinfo has it; -1: unknown. */
+/* The number of the mount that fd is on, as mountinfo has it, or a negative errno (recorded). */
 static long mount_number(const struct container *container, int fd)
 {
     char path[40];
     autotext struct text info = {0};
     snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
-    if (read_file(container->proc, path, 4096, &info) < 0) {
-        error_clear();
-        return -1;
-    }
+    int result = read_file(container->proc, path, 4096, &info);
+    if (result < 0)
+        return result;
     const char *line = strstr(info.data, "mnt_id:");
-    return line ? strtol(line + strlen("mnt_id:"), NULL, 10) : -1;
+    return line ? strtol(line + strlen("mnt_id:"), NULL, 10)
+                : fail(EINVAL, "cannot find mnt_id in /proc/%s", path);
 }
 
 /* Newest first, for the later one of two mounts covers the other; a path that leads to another
@@ -102,7 +105,17 @@ static int hide_host_mounts(const struct container *container)
         if (mountinfo_next(&line, &mount) <= 0 || strcmp(mount.point, "/") == 0)
             continue;
         autoclose int fd = open(mount.point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && mount_number(container, fd) == mount.id)
+        if (fd < 0) {
+            /* Where this process may not go, a proc or sysfs cannot be covered. */
+            bool kernel = strcmp(mount.type, "proc") == 0 || strcmp(mount.type, "sysfs") == 0;
+            if (kernel && errno != ENOENT && errno != ENOTDIR)
+                result = fail(errno, "cannot examine %s, to hide it", mount.point);
+            continue;
+        }
+        long number = mount_number(container, fd);
+        if (number < 0)
+            result = (int)number;
+        else if (number == mount.id)
             result = hide_mount(mount.point, fd);
     }
     return result;
@@ -199,6 +212,7 @@ int setup_cover_root(struct container *container)
     int result = hide_host_mounts(container);
     if (result < 0)
         return result;
+    step("chroot");
     /* The new root covers the old one, so whoever gets out of the chroot lands in it again. */
     if (chroot(".") < 0)
         return fail(errno, "cannot change the root directory");

@@ -33,32 +33,41 @@ static const char proc_files[][28] = {
     "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
 };
 
-static bool is_procfs(int fd)
+/* 1, 0, or a negative errno (recorded). */
+static int is_procfs(int fd)
 {
     struct statfs status;
-    return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+    if (fstatfs(fd, &status) < 0)
+        return fail(errno, "cannot examine a file system");
+    return status.f_type == PROC_SUPER_MAGIC;
 }
 
 /* May this mount be attached on target? Not on /proc, unless it is a real one, and hardly below. */
 static int check_target(const struct container *container, int mount, int target,
                         const struct stat *place, const char *destination)
 {
-    if (is_procfs(target)) {
+    int inside = is_procfs(target);
+    int procfs = inside < 0 ? inside : is_procfs(mount);
+    if (procfs < 0)
+        return procfs;
+    if (inside) {
         for (size_t i = 0; i < sizeof(proc_files) / sizeof(proc_files[0]); i++) {
             if (strncmp(destination, proc_files[i], sizeof(proc_files[i])) == 0)
                 return 0;
         }
-        if (is_procfs(mount))
+        if (procfs)
             return 0;
         return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
     }
     /* Once there is a proc on /proc, the directory below it cannot be come by. */
-    if (container->covered[0].fd >= 0 || is_procfs(mount))
+    if (container->covered[0].fd >= 0 || procfs)
         return 0;
     autoclose int proc = path_look_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
     struct stat status;
-    if (proc < 0 || fstat(proc, &status) < 0)
+    if (proc < 0)
         return proc == -ENOENT ? 0 : proc;
+    if (fstat(proc, &status) < 0)
+        return fail(errno, "cannot examine /proc");
     if (status.st_dev != place->st_dev || status.st_ino != place->st_ino)
         return 0;
     return fail_config(NULL, "mounting anything but proc on /proc is refused");
@@ -202,7 +211,6 @@ static int open_mount(struct container *container, size_t i)
 /* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
 static int attach_copy(int mount, int target, const char *destination, bool readonly)
 {
-    step("copy what is in %s", destination);
     int result = copy_tree(target, mount, destination);
     if (result == 0 && readonly)
         result = mount_set_readonly(mount, false);
@@ -231,6 +239,7 @@ static int mount_one(struct container *container, size_t i)
     if (container->options[i].remount)
         return remount(container, i);
     step("mount %s on %s", type, mount->destination);
+    trace_field("/mounts/%zu", i);
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
@@ -252,11 +261,14 @@ static int mount_one(struct container *container, size_t i)
     int result = check_target(container, fd, target, &place, mount->destination);
     if (result < 0)
         return result;
-    if (container->options[i].copy_up)
+    if (container->options[i].copy_up) {
+        step("copy what is in %s", mount->destination);
+        trace_field("/mounts/%zu", i);
         result = attach_copy(fd, target, mount->destination,
                              container->options[i].set & MOUNT_ATTR_RDONLY);
-    else
+    } else {
         result = mount_attach(fd, target, mount->destination);
+    }
     if (result == 0)
         follow_dev(container, container->options[i].bind, &place, &top);
     if (result == 0)
@@ -283,6 +295,8 @@ int setup_sources(struct container *container)
         const struct mount_options *options = &container->options[i];
         if (!options->bind)
             continue;
+        step("open %s", container->config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
         autoclose int pinned = take_fd(&container->sources[i]);
         int fd = mount_clone_locked(container->config->mounts[i].source, options->bind_recursive,
                                     &pinned);
@@ -302,11 +316,6 @@ int setup_mounts(struct container *container)
         int result = mount_one(container, i);
         if (result < 0)
             return fail_entry(container, i, result);
-        if (trace_enabled) {
-            char field[32];
-            snprintf(field, sizeof(field), "/mounts/%zu", i);
-            trace_field(field);
-        }
     }
     if (container->files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &container->files);

@@ -26,6 +26,7 @@ static int open_root(struct container *container)
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
     } else {
+        step("open the root file system");
         autoclose int pinned = take_fd(&container->root);
         container->root = mount_clone_locked(path, true, &pinned);
     }
@@ -43,6 +44,7 @@ int setup_attach_root(struct container *container)
     int result = open_root(container);
     if (result < 0)
         return result;
+    step("attach the root file system");
     autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (target < 0)
         return fail(errno, "cannot open the root directory");
@@ -59,6 +61,7 @@ int setup_pivot(struct container *container)
         return fail(errno, "cannot enter the root file system");
     if (container->no_pivot)
         return setup_cover_root(container);
+    step("pivot_root");
     if (sys_pivot_root(".", ".") < 0) {
         int result = fail(errno, "cannot make the root file system the root");
         if (result == -EINVAL && setup_is_on_rootfs(container)) {

@@ -48,11 +48,13 @@ static int set_rlimits(const struct supervision *supervision)
     for (size_t i = 0; i < process->rlimit_count; i++) {
         const struct config_rlimit *rlimit = &process->rlimits[i];
         step("limit %s", rlimit_name(rlimit->resource));
-        trace_field("/process/rlimits");
+        trace_field("/process/rlimits/%zu", i);
         if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
-            int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
+            int number = errno;
+            int result = fail(number, "cannot set %s", rlimit_name(rlimit->resource));
             error_field("/process/rlimits");
-            if (errno == EPERM)
+            error_step("set limits");
+            if (number == EPERM)
                 error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
             return result;
         }
@@ -64,10 +66,13 @@ static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
+    step("write the pid file");
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
     int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
     supervision->pid_file = result == 0;
+    if (result < 0)
+        error_step("write pid file");
     return result;
 }
 
@@ -83,8 +88,11 @@ static int make_ready(struct supervision *supervision)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
         result = write_pid_file(supervision);
+    step("let the program run");
     if (result == 0)
         result = sync_send(supervision->channel, SYNC_RUN);
+    if (result == 0)
+        step("wait until the program runs");
     if (result != -EPIPE)
         return result;
     /* The child ended meanwhile; what it had to say about that is still to be heard. */
@@ -115,7 +123,8 @@ static int begin_program(struct supervision *supervision)
 {
     if (!supervision->ready)
         return fail(EPIPE, "the container's process ended during its set-up");
-    step("wait for the program");
+    trace_executed();
+    step("release what is not needed any more");
     close_fd(&supervision->channel);
     for (int number = 1; number < NSIG; number++) {
         if (sigismember(&supervision->pending, number) == 1)
@@ -123,6 +132,7 @@ static int begin_program(struct supervision *supervision)
     }
     if (supervision->container->when_running)
         supervision->container->when_running(supervision->container->context);
+    step("wait for the program's end");
     return 0;
 }
 
@@ -169,7 +179,7 @@ static int handle_signal(struct supervision *supervision)
 {
     struct signalfd_siginfo signal;
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
-        return 0;
+        return errno == EAGAIN || errno == EINTR ? 0 : fail(errno, "cannot receive a signal");
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
@@ -216,16 +226,23 @@ static void end_orphans(const struct supervision *supervision)
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
+    step("wait for the set-up");
     process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd < 0)
-        return fail(errno, "cannot receive signals by descriptor");
+    if (signal_fd < 0) {
+        int result = fail(errno, "cannot receive signals by descriptor");
+        error_step("supervise");
+        return result;
+    }
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
     int result = serve(&supervision);
+    step("end what is left");
     close_fd(&supervision.channel);
-    if (result < 0)
+    if (result < 0) {
+        error_step("supervise");
         process_end(child);
+    }
     end_orphans(&supervision);
     if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "core/base/own.h"
+#include "core/base/trace.h"
 
 struct message {
     uint32_t type;
@@ -17,6 +18,15 @@ struct message {
 };
 
 #define BARE_LENGTH offsetof(struct message, error)
+
+/* Of the arrows in a trace. Those without a name have none: SYNC_CHILD, whose sender has no more to
+ * say, and what can come more than once. */
+static const char names[SYNC_TYPES][12] = {
+    [SYNC_MAPPED] = "IDs mapped",
+    [SYNC_READY] = "ready",
+    [SYNC_RUN] = "run",
+    [SYNC_ERROR] = "error",
+};
 
 int sync_open(int channel[2])
 {
@@ -68,12 +78,17 @@ int sync_send_mount(int channel, uint32_t number, int mount)
 
 int sync_send(int channel, enum sync_type type)
 {
+    if (names[type][0])
+        trace_sent(type, names[type]);
     return sync_send_fd(channel, type, -1);
 }
 
 void sync_send_error(int channel)
 {
     struct message message = {.type = SYNC_ERROR, .error = *error_get()};
+    /* Who hears of it may end this process. */
+    trace_sent(SYNC_ERROR, names[SYNC_ERROR]);
+    trace_flush();
     send_message(channel, &message, sizeof(message), -1);
 }
 
@@ -124,6 +139,8 @@ int sync_receive_numbered(int channel, int *fd, uint32_t *number)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);
+    if (names[message.type][0])
+        trace_received(message.type, names[message.type]);
     if (fd)
         *fd = take_fd(&received);
     *number = message.number;

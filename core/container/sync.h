@@ -29,6 +29,8 @@ enum sync_type {
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
     SYNC_TYPES,
+    SYNC_START =
+        SYNC_TYPES, /* no message: in a trace, what leads from the parent to the child's start */
 };
 
 /* Make the channel. Returns 0 or a negative errno (recorded). */

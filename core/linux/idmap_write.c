@@ -148,11 +148,15 @@ static bool is_own_id(const struct side *side)
 static int write_side(int process, pid_t pid, const struct side *side, bool privileged)
 {
     int result;
+    step("write the %s of process %d", side->what, (int)pid);
     if (privileged || is_own_id(side))
         result = write_map(process, side);
     else
         result = run_helper(pid, side);
-    return result < 0 ? result : verify_map(process, side);
+    if (result < 0)
+        return result;
+    step("read the %s back", side->what);
+    return verify_map(process, side);
 }
 
 int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
@@ -165,7 +169,6 @@ int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
     const struct side uid = {"uid map", "uid_map", "newuidmap", &maps->uid, geteuid()};
     const struct side gid = {"gid map", "gid_map", "newgidmap", &maps->gid, getegid()};
     bool privileged = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
-    step("write the ID mappings of process %d", (int)pid);
     int result = write_side(process, pid, &uid, privileged);
     if (result < 0)
         return result;

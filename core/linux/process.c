@@ -52,7 +52,9 @@ void process_end(struct process *process)
 {
     int saved = errno;
     if (process->pid > 0) {
-        sys_pidfd_send_signal(process->pidfd, SIGKILL);
+        /* It has not been reaped, so its pid is nobody else's. */
+        if (sys_pidfd_send_signal(process->pidfd, SIGKILL) < 0)
+            kill(process->pid, SIGKILL);
         while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
             ;
         process->pid = 0;
@@ -146,13 +148,15 @@ void process_all_signals(sigset_t *set)
     memset(set, 0xff, sizeof(*set));
 }
 
-void process_reset_signals(void)
+int process_reset_signals(void)
 {
     for (int number = 1; number <= 64; number++)
         sys_default_action(number);
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+        return fail(errno, "cannot unblock signals");
+    return 0;
 }
 
 int process_exit_code(int wait_status)

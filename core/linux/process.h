@@ -50,8 +50,9 @@ pid_t process_number_in(int proc, const struct process *process);
  * as 32 to 34; others may send them to us all the same. */
 void process_all_signals(sigset_t *set);
 
-/* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. */
-void process_reset_signals(void);
+/* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. Returns 0 or a
+ * negative errno (recorded). */
+int process_reset_signals(void);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);

@@ -160,6 +160,25 @@ int config_parse(struct config *config, const char *name, const char *text, size
     return config_from_document(config, name, document);
 }
 
+bool config_has(const struct config *config, const char *pointer)
+{
+    struct json_object *value = *pointer ? config->document : NULL;
+    char name[32];
+
+    while (value && *pointer) {
+        size_t length = strcspn(++pointer, "/");
+
+        if (length >= sizeof(name) || !json_object_is_type(value, json_type_object))
+            return false;
+        memcpy(name, pointer, length);
+        name[length] = '\0';
+        if (!json_object_object_get_ex(value, name, &value))
+            return false;
+        pointer += length;
+    }
+    return value != NULL;
+}
+
 void config_free(struct config *config)
 {
     for (size_t i = 0; i < config->mount_count; i++) {

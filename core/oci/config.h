@@ -110,6 +110,10 @@ int config_from_document(struct config *config, const char *name, struct json_ob
 
 void config_free(struct config *config);
 
+/* Does the document have the field that pointer, a JSON pointer, leads to? An empty pointer is no
+ * field. Members of objects only, without escapes. */
+bool config_has(const struct config *config, const char *pointer);
+
 /* Call visit for each field of the document that shimbox does not apply: pointer is its JSON
  * pointer; known tells whether runtime-spec has a field of that name. Fields whose value is the
  * default specification's own are passed over. */

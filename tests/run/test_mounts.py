@@ -345,6 +345,19 @@ class Binds(Mounts):
                     self.assertTrue(facts["mount:/tmp/below.propagation"].startswith(want), facts)
 
 
+    def test_more_than_descriptors(self):
+        """Root takes a descriptor for each before a user namespace; then it is said what to raise."""
+        for title, config, more in self.both("uid"):
+            with self.subTest(title):
+                for _ in range(70):
+                    self.mount(config, "/dev/shm", "bind", ["bind"], "/usr")
+                more["prefix"] = ["prlimit", "--nofile=64:64"]
+                if title == "mapped":
+                    self.refused(config, "raise the limit, ulimit -n", **more)
+                else:
+                    self.assertEqual(self.ask(config, **more)["uid"], "0")
+
+
 class Root(Mounts):
     def test_pivoted(self):
         """Nothing of the host is left in the mount table or in reach."""

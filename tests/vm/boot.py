@@ -74,6 +74,8 @@ def read_list(full):
         tier, kernel, where, file, *names = text.split()
         if tier not in ("always", "normal", "full") or where not in ("initramfs", "disk"):
             raise SystemExit(f"tests/vm/suites: '{line}': see the first lines there")
+        if not (TOP / "tests" / file).exists():
+            raise SystemExit(f"tests/vm/suites: there is no {file}")
         if tier in ("always", "full" if full else "normal"):
             rows.append(Row(kernel, where, TOP / "tests" / file, names, full))
     return rows
