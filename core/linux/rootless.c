@@ -1,0 +1,146 @@
+/* Is this process rootless?
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/rootless.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+
+/* The next number of a line: blanks, then digits alone. */
+static int take_number(const char **text, uint64_t *number)
+{
+    char digits[24];
+    *text += strspn(*text, " \t");
+    size_t length = strcspn(*text, " \t\n");
+    if (length >= sizeof(digits))
+        return -ERANGE;
+    memcpy(digits, *text, length);
+    digits[length] = '\0';
+    *text += length;
+    return parse_u64(digits, UINT64_MAX, number);
+}
+
+static void parse_line(struct own_map *map, const char *line)
+{
+    uint64_t inside, outside, size;
+    bool good = take_number(&line, &inside) == 0 && take_number(&line, &outside) == 0 &&
+                take_number(&line, &size) == 0;
+    line += strspn(line, " \t");
+    if (!good || (*line && *line != '\n') || size == 0 || inside > UINT32_MAX ||
+        outside > UINT32_MAX || size > UINT32_MAX) {
+        map->odd = true;
+        return;
+    }
+    if (inside == 0) {
+        map->identity = outside == 0 && size == UINT32_MAX && map->lines == 1;
+        map->zero = true;
+        map->zero_host = (uint32_t)outside;
+    }
+}
+
+void own_map_parse(struct own_map *map, const char *text)
+{
+    *map = (struct own_map){0};
+    while (*text) {
+        map->lines++;
+        parse_line(map, text);
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    map->identity = map->identity && map->lines == 1;
+}
+
+static void describe_map(const struct rootless_facts *facts, char *text, size_t size)
+{
+    const struct own_map *map = &facts->map;
+    if (!facts->have_map)
+        snprintf(text, size, "its uid_map cannot be read");
+    else if (map->lines == 0)
+        snprintf(text, size, "its uid_map is empty");
+    else if (map->odd)
+        snprintf(text, size, "its uid_map makes no sense");
+    else if (map->zero)
+        snprintf(text, size, "uid 0 is uid %u outside", map->zero_host);
+    else
+        snprintf(text, size, "uid 0 is not mapped");
+}
+
+static void answer(struct rootless *rootless, enum rootless_answer what, const char *reason)
+{
+    rootless->answer = what;
+    snprintf(rootless->reason, sizeof(rootless->reason), "%s", reason);
+}
+
+/* Without the inode number, a map of everything to itself may be that of any namespace. */
+static void decide_by_map(const struct rootless_facts *facts, struct rootless *rootless)
+{
+    const struct own_map *map = &facts->map;
+    if (facts->no_namespaces)
+        answer(rootless, ROOTLESS_NO, "uid 0, and the kernel has no user namespaces");
+    else if (!facts->have_map)
+        answer(rootless, ROOTLESS_UNKNOWN,
+               "uid 0, and neither /proc/self/ns/user nor /proc/self/uid_map can be read");
+    else if (map->odd)
+        answer(rootless, ROOTLESS_UNKNOWN,
+               "uid 0, /proc/self/ns/user cannot be read, and /proc/self/uid_map makes no sense");
+    else if (map->identity)
+        answer(rootless, ROOTLESS_UNKNOWN,
+               "uid 0, /proc/self/ns/user cannot be read, and every id is mapped to itself");
+    else
+        answer(rootless, ROOTLESS_YES, "uid 0, and not every id is mapped to itself");
+}
+
+void rootless_decide(const struct rootless_facts *facts, struct rootless *rootless)
+{
+    char map[64];
+    describe_map(facts, map, sizeof(map));
+    bool initial = facts->inode == INITIAL_USER_NAMESPACE;
+    if (facts->euid != 0) {
+        rootless->answer = ROOTLESS_YES;
+        snprintf(rootless->reason, sizeof(rootless->reason), "uid %u, not 0%s%s", facts->euid,
+                 facts->inode && !initial ? ", in a user namespace: " : "",
+                 facts->inode && !initial ? map : "");
+    } else if (facts->inode && !initial) {
+        rootless->answer = ROOTLESS_YES;
+        snprintf(rootless->reason, sizeof(rootless->reason),
+                 "uid 0 of a user namespace that is not the initial one: %s", map);
+    } else if (facts->inode && facts->have_map && !facts->map.identity) {
+        answer(rootless, ROOTLESS_UNKNOWN,
+               "uid 0 of the initial user namespace, but /proc/self/uid_map is not that of it");
+    } else if (facts->inode) {
+        answer(rootless, ROOTLESS_NO, "uid 0 of the initial user namespace");
+    } else {
+        decide_by_map(facts, rootless);
+    }
+}
+
+void rootless_ask(struct rootless *rootless)
+{
+    struct rootless_facts facts = {.euid = geteuid()};
+    struct stat status;
+    struct statfs system;
+    /* A /proc that is none could hold a file of that name. */
+    if (stat("/proc/self/ns/user", &status) == 0)
+        facts.inode = statfs("/proc/self/ns/user", &system) == 0 && system.f_type == NSFS_MAGIC
+                          ? status.st_ino
+                          : 0;
+    else
+        facts.no_namespaces = errno == ENOENT && access("/proc/self/ns/mnt", F_OK) == 0;
+    autotext struct text text = {0};
+    /* The kernel takes 340 lines of 33 bytes. */
+    facts.have_map = read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &text) == 0;
+    error_clear();
+    if (facts.have_map)
+        own_map_parse(&facts.map, text.data);
+    rootless_decide(&facts, rootless);
+}
