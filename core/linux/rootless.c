@@ -30,34 +30,57 @@ static int take_number(const char **text, uint64_t *number)
     return parse_u64(digits, UINT64_MAX, number);
 }
 
-static void parse_line(struct own_map *map, const char *line)
+/* Inside, outside, size. False if the line is odd. */
+static bool parse_line(const char *line, uint64_t numbers[3])
 {
-    uint64_t inside, outside, size;
-    bool good = take_number(&line, &inside) == 0 && take_number(&line, &outside) == 0 &&
-                take_number(&line, &size) == 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (take_number(&line, &numbers[i]) < 0 || numbers[i] > UINT32_MAX)
+            return false;
+    }
     line += strspn(line, " \t");
-    if (!good || (*line && *line != '\n') || size == 0 || inside > UINT32_MAX ||
-        outside > UINT32_MAX || size > UINT32_MAX) {
-        map->odd = true;
-        return;
-    }
-    if (inside == 0) {
-        map->identity = outside == 0 && size == UINT32_MAX && map->lines == 1;
-        map->zero = true;
-        map->zero_host = (uint32_t)outside;
-    }
+    return (!*line || *line == '\n') && numbers[2] > 0;
+}
+
+static const char *next_line(const char *text)
+{
+    text += strcspn(text, "\n");
+    return text + (*text == '\n');
 }
 
 void own_map_parse(struct own_map *map, const char *text)
 {
     *map = (struct own_map){0};
-    while (*text) {
+    for (; *text; text = next_line(text)) {
+        uint64_t numbers[3];
         map->lines++;
-        parse_line(map, text);
-        text += strcspn(text, "\n");
-        text += *text == '\n';
+        if (!parse_line(text, numbers)) {
+            map->odd = true;
+        } else if (numbers[0] == 0) {
+            map->identity = numbers[1] == 0 && numbers[2] == UINT32_MAX;
+            map->zero = true;
+            map->zero_host = (uint32_t)numbers[1];
+        }
     }
     map->identity = map->identity && map->lines == 1;
+}
+
+bool own_map_holds(const char *text, uint64_t first, uint64_t size)
+{
+    const uint64_t end = first + size;
+    bool found = true;
+    /* A range may be spread over lines, in any order: each round gets past one of them. */
+    while (first < end && found) {
+        found = false;
+        for (const char *line = text; *line && !found; line = next_line(line)) {
+            uint64_t numbers[3];
+            if (parse_line(line, numbers) && first >= numbers[0] &&
+                first < numbers[0] + numbers[2]) {
+                first = numbers[0] + numbers[2];
+                found = true;
+            }
+        }
+    }
+    return found;
 }
 
 static void describe_map(const struct rootless_facts *facts, char *text, size_t size)

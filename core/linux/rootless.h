@@ -47,6 +47,9 @@ struct rootless {
 /* Read all lines of a map. Lines that are odd are counted and passed over. text: NUL-terminated. */
 void own_map_parse(struct own_map *map, const char *text);
 
+/* Are all of these ids inside of the map, first to first + size - 1? Odd lines hold none. */
+bool own_map_holds(const char *text, uint64_t first, uint64_t size);
+
 /* The rule. */
 void rootless_decide(const struct rootless_facts *facts, struct rootless *rootless);
 
