@@ -12,7 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
-#include "core/linux/check.h"
+#include "core/container/check.h"
 #include "core/linux/rootless.h"
 
 struct check_options {
@@ -190,8 +190,7 @@ static int check_all(const struct check_options *given, struct text *text)
             print_report(checks, &rootless, text);
         if (given->json)
             print_json(checks, &rootless, text);
-        code =
-            given->require.count > 0 ? each_required(given, checks, judge) : weigh(checks);
+        code = given->require.count > 0 ? each_required(given, checks, judge) : weigh(checks);
     }
     checks_free(checks);
     return code;

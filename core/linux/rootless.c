@@ -113,7 +113,7 @@ static void decide_by_map(const struct rootless_facts *facts, struct rootless *r
     else if (!facts->have_map)
         answer(rootless, ROOTLESS_UNKNOWN,
                "uid 0, and neither /proc/self/ns/user nor /proc/self/uid_map can be read");
-    else if (map->odd)
+    else if (map->odd || !map->zero) /* uid 0 that is not mapped would not be 0 */
         answer(rootless, ROOTLESS_UNKNOWN,
                "uid 0, /proc/self/ns/user cannot be read, and /proc/self/uid_map makes no sense");
     else if (map->identity)
@@ -163,7 +163,9 @@ void rootless_ask(struct rootless *rootless)
     /* The kernel takes 340 lines of 33 bytes. */
     facts.have_map = read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &text) == 0;
     error_clear();
-    if (facts.have_map)
+    if (facts.have_map) {
         own_map_parse(&facts.map, text.data);
+        facts.map.odd = facts.map.odd || strlen(text.data) != text.length;
+    }
     rootless_decide(&facts, rootless);
 }

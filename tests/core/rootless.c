@@ -98,6 +98,8 @@ static void facts_are_combined(void **state)
         {{0}, NULL, ROOTLESS_UNKNOWN, "neither"},
         {{0}, FIRST, ROOTLESS_UNKNOWN, "every id is mapped to itself"},
         {{0}, "bad\n", ROOTLESS_UNKNOWN, "makes no sense"},
+        {{0}, "", ROOTLESS_UNKNOWN, "makes no sense"},
+        {{0}, "1 1 1\n", ROOTLESS_UNKNOWN, "makes no sense"},
         {{0}, "0 0 1\n", ROOTLESS_YES, "not every id"},
         {{0}, "0 1000 1\n", ROOTLESS_YES, "not every id"},
         {{.no_namespaces = true}, NULL, ROOTLESS_NO, "no user namespaces"},
@@ -122,11 +124,29 @@ static void facts_are_combined(void **state)
     assert_false(error_is_set());
 }
 
+static void ranges_are_found(void **state)
+{
+    static const char map[] = "10 0 10\n0 100 10\nx\n20 200 4294967275\n";
+
+    (void)state;
+    assert_true(own_map_holds(map, 0, 1));
+    assert_true(own_map_holds(map, 0, 20));
+    assert_true(own_map_holds(map, 5, 1000));
+    assert_true(own_map_holds(map, 4294967294U, 1));
+    assert_false(own_map_holds(map, 4294967294U, 2));
+    assert_true(own_map_holds("0 0 1\n", 5, 0));
+    assert_false(own_map_holds("0 0 1\n", 0, 2));
+    assert_false(own_map_holds("0 0 1\n2 2 1\n", 0, 3));
+    assert_false(own_map_holds("", 0, 1));
+    assert_false(own_map_holds("0 0 1 1\n", 0, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_are_read_whole),
         cmocka_unit_test(facts_are_combined),
+        cmocka_unit_test(ranges_are_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

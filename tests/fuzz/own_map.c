@@ -22,10 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     own_map_parse(&facts.map, text.data);
     if (facts.map.identity && (facts.map.lines != 1 || facts.map.odd || !facts.map.zero))
         abort();
-    /* Only a map that is good and not everybody's tells by itself. */
+    /* Only a map that is good, has 0 and is not everybody's tells by itself. */
     rootless_decide(&facts, &rootless);
-    if ((rootless.answer == ROOTLESS_YES) != (!facts.map.odd && !facts.map.identity))
+    if ((rootless.answer == ROOTLESS_YES) !=
+        (facts.map.zero && !facts.map.odd && !facts.map.identity))
         abort();
+    if (facts.map.zero && !own_map_holds(text.data, 0, 1))
+        abort();
+    own_map_holds(text.data, size, UINT32_MAX);
     if (strlen(rootless.reason) == 0 || strchr(rootless.reason, '\n'))
         abort();
     return 0;

@@ -18,7 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
-#include "core/linux/check_parts.h"
+#include "core/container/check_parts.h"
 #include "core/linux/rootless.h"
 
 /* Not in every linux/magic.h. */
@@ -90,8 +90,7 @@ static void check_root(struct check_context *context)
               "cd DIR && pivot_root . . && umount -l . && exec PROGRAM'");
 }
 
-/* What may be the cause of a failure, as it stands before anything has failed. */
-static void check_switches(struct check_context *context)
+void check_switches(struct check_context *context)
 {
     char line[64];
     if (access("/proc/self/ns/user", F_OK) == 0)
@@ -215,7 +214,8 @@ static void check_delegation(struct check_context *context, const char *point)
 {
     static const char *const files[] = {"", "/cgroup.procs", "/cgroup.subtree_control"};
     static const char wanted[][8] = {"cpu", "cpuset", "io", "memory", "pids"};
-    char folder[512], path[600], controllers[256] = "", missing[64] = "";
+    char folder[512], path[600], controllers[256] = "";
+    autotext struct text missing = {0};
     if (!own_cgroup(point, folder, sizeof(folder))) {
         check_put(context, CHECK_CGROUP_DELEGATION, CHECK_UNKNOWN, 0,
                   "the own cgroup is not below %s", point);
@@ -238,11 +238,11 @@ static void check_delegation(struct check_context *context, const char *point)
         char word[48];
         snprintf(word, sizeof(word), " %s ", wanted[i]);
         if (!strstr(padded, word))
-            strcat(strcat(missing, " "), wanted[i]);
+            text_append_format(&missing, " %s", wanted[i]);
     }
-    if (missing[0])
+    if (missing.length > 0)
         check_fix(check_put(context, CHECK_CGROUP_DELEGATION, CHECK_WARN, 0,
-                            "%s can be written to, but lacks controllers:%s", folder, missing),
+                            "%s can be written to, but lacks controllers:%s", folder, missing.data),
                   "%s", delegate);
     else
         check_put(context, CHECK_CGROUP_DELEGATION, CHECK_PASS, 0, "%s: %s", folder, controllers);
@@ -381,7 +381,6 @@ static void check_home(struct check_context *context)
 
 void check_host(struct check_context *context)
 {
-    check_switches(context);
     check_root(context);
     check_own_ids(context);
     check_own_binary(context);

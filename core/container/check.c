@@ -1,7 +1,7 @@
 /* What keeps containers of an ordinary user from working.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "core/linux/check.h"
+#include "core/container/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/linux/capability.h"
-#include "core/linux/check_parts.h"
+#include "core/container/check_parts.h"
 #include "core/linux/idmap.h"
 #include "core/linux/process.h"
 
@@ -183,6 +183,7 @@ static int run_all(struct check_context *context)
         return fail(errno, "cannot make a pair of sockets");
     autoclose int ours = pair[0];
     autoclose int theirs = pair[1];
+    check_switches(context);
     autoprocess struct process child = NO_PROCESS;
     step("start the probing process");
     pid_t pid = process_clone(0, -1, &child);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
-#include "core/linux/check_parts.h"
+#include "core/container/check_parts.h"
 
 /* The failure of `id` comes from `cause`, whose remedy is the remedy. */
 static void blame(struct check_context *context, unsigned id, unsigned cause)
@@ -76,12 +76,21 @@ static void accuse_kernel(struct check_context *context)
               "boot a kernel with CONFIG_USER_NS=y");
 }
 
+void check_accuse_filter(struct check_context *context, int number)
+{
+    check_fix(check_put(context, CHECK_SECCOMP_FILTER, CHECK_FAIL, number,
+                        "a seccomp filter answers unshare with: %s", strerror(number)),
+              "start the outer container with --security-opt seccomp=unconfined");
+}
+
 /* What the errno of unshare(CLONE_NEWUSER) may come from, as far as it is so here. */
 static void find_suspects(struct check_context *context, int number)
 {
     bool without = context->checks->list[CHECK_KERNEL_USERNS].number == ENOENT;
     if (number == EINVAL && without && access("/proc/self/ns/mnt", F_OK) == 0)
         accuse_kernel(context);
+    else if (number == EINVAL && context->filtered) /* the kernel would have no reason */
+        check_accuse_filter(context, number);
     if (number == EPERM)
         accuse_switch(context);
     if (number == ENOSPC && !has_failed(context, CHECK_SECCOMP_FILTER))

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/own.h"
-#include "core/linux/check_parts.h"
+#include "core/container/check_parts.h"
 #include "core/linux/sys.h"
 
 static void check_version(struct check_context *context)

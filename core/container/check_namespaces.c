@@ -17,7 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/linux/capability.h"
-#include "core/linux/check_parts.h"
+#include "core/container/check_parts.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
@@ -28,9 +28,7 @@ static void check_filter(struct check_context *context)
 {
     if (sys_unshare(CLONE_NEWUSER | CLONE_PARENT_SETTID) < 0 && errno == EINVAL)
         return;
-    check_fix(check_put(context, CHECK_SECCOMP_FILTER, CHECK_FAIL, errno,
-                        "a seccomp filter answers unshare with: %s", strerror(errno)),
-              "start the outer container with --security-opt seccomp=unconfined");
+    check_accuse_filter(context, errno);
 }
 
 static bool create_user_namespace(struct check_context *context)

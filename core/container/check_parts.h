@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "core/base/text.h"
-#include "core/linux/check.h"
+#include "core/container/check.h"
 
 /* What the parts share. */
 struct check_context {
@@ -51,6 +51,10 @@ struct mount_line {
  * over, fields are cut. */
 bool mount_line_next(const char **rest, struct mount_line *line);
 
+/* What may be the cause of a failure, as it stands before anything has failed: before the children
+ * are started, which may know better. */
+void check_switches(struct check_context *context);
+
 /* The host: nothing of it needs a child. */
 void check_host(struct check_context *context);
 
@@ -61,11 +65,44 @@ void check_kernel(struct check_context *context);
  * that it has done all, and waits for the end of it. Does not return. */
 void check_namespaces(struct check_context *context, int fd) __attribute__((noreturn));
 
+/* The two sides of maps. */
+struct check_side {
+    uint8_t range;  /* check of the subordinate ids */
+    uint8_t helper; /* check of the program */
+    char file[16];
+    char program[12];
+    char map[24];
+};
+extern const struct check_side check_sides[2];
+
+struct idmap;
+struct idmaps;
+
+uint64_t check_count_ids(const struct idmap *map);
+
+/* Find a program as execvp(3) does. */
+bool check_find_program(const char *name, char *path, size_t size);
+
+/* Run a program to its end, but not for ever. *said: what it said on both streams, not all if much.
+ * Returns the wait status, or a negative errno (not recorded). */
+int check_run_program(char **argv, struct text *said);
+
+/* Without ids to give, the program can only be looked at. */
+void check_look_at_helper(struct check_context *context, const struct check_side *side,
+                          const char *path);
+
+/* Let newuidmap and newgidmap (at these paths) give the maps to a child. */
+void check_try_helpers(struct check_context *context, const struct idmaps *maps,
+                       char paths[2][256]);
+
 /* Subordinate ids; newuidmap and newgidmap on a child. */
 void check_subordinates(struct check_context *context);
 
 /* Idmapped mounts of the file systems in use, by the user namespace of process pid. */
 void check_idmaps(struct check_context *context, pid_t pid);
+
+/* A seccomp filter answers unshare(2) in place of the kernel. */
+void check_accuse_filter(struct check_context *context, int number);
 
 /* Why what failed did. After all others. */
 void check_causes(struct check_context *context);
