@@ -54,7 +54,7 @@ static void append_bash_pattern(struct text *text, const struct applet *applet,
                                 const struct option *option)
 {
     (void)applet;
-    if (!option_has_argument(option) || option->kind == OPTION_MAYBE)
+    if (!option_has_argument(option) || option_is_optional(option))
         return;
     if (option->letter)
         text_append_format(text, "|-%c", option->letter);
@@ -130,7 +130,7 @@ static void append_zsh_option(struct text *text, const struct applet *applet,
     else if (both)
         text_append_format(text, "'(-%c --%s)'", option->letter, option->name);
     /* What may stand between option and argument: -bDIR or -b DIR, --bundle=DIR or --bundle DIR. */
-    const char *after = option->kind == OPTION_MAYBE ? "=-" : "=";
+    const char *after = option_is_optional(option) ? "=-" : "=";
     if (!option_has_argument(option))
         after = "";
     if (both)
@@ -144,7 +144,7 @@ static void append_zsh_option(struct text *text, const struct applet *applet,
     append_quoted(text, option->help, "[]:\\");
     text_append(text, "]");
     if (option_has_argument(option)) {
-        text_append(text, option->kind == OPTION_MAYBE ? "::" : ":");
+        text_append(text, option_is_optional(option) ? "::" : ":");
         append_quoted(text, option->argument, "[]:\\");
         text_append(text, ":");
         if (usage_has_choices(option)) {
@@ -202,7 +202,7 @@ static void append_fish_option(struct text *text, const struct applet *applet,
         text_append_format(text, " -s %c", option->letter);
     if (option->name[0])
         text_append_format(text, " -l %s", option->name);
-    if (option_has_argument(option) && option->kind != OPTION_MAYBE)
+    if (option_has_argument(option) && !option_is_optional(option))
         text_append(text, usage_has_choices(option) ? " -x" : " -r");
     if (usage_has_choices(option)) {
         text_append(text, " -a '");

@@ -11,6 +11,9 @@
 /* Lifecycle commands (run): their own failure, as runc has it. */
 #define EXIT_LIFECYCLE 1
 
+/* Stand-ins for other people's tools (unshare): their own failure, as util-linux has it. */
+#define EXIT_STAND_IN 1
+
 /* Links and other commands that run a program and become it, or wait for it. */
 #define EXIT_OUTPUT_LIMIT 123 /* the program was ended because it wrote too much */
 #define EXIT_TIMEOUT      124 /* the program was ended because its time was up */

@@ -58,7 +58,7 @@ static void append_option(struct text *text, const struct option *option)
         text_append(text, "      ");
     if (option->name[0])
         text_append_format(text, "--%s", option->name);
-    if (option->kind == OPTION_MAYBE)
+    if (option_is_optional(option))
         text_append_format(text, "[=%s]", option->argument);
     else if (option_has_argument(option))
         text_append_format(text, " %s", option->argument);

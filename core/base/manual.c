@@ -6,34 +6,48 @@
 #include "core/base/exit.h"
 #include "core/base/usage.h"
 
-/* The table of exit.h in words: which commands can end with the code, and why. */
-static const struct {
-    int16_t failure; /* what struct applet has as its own failure */
-    int16_t code;
-    char meaning[76];
-} exit_codes[] = {
-    {EXIT_TROUBLE, EXIT_YES, "Yes, or done"},
-    {EXIT_TROUBLE, EXIT_NO, "No"},
-    {EXIT_TROUBLE, EXIT_TROUBLE, "Bad usage or input, or no answer could be found"},
-    {EXIT_LIFECYCLE, 0, "Done; a command that runs a program passes on its exit code"},
-    {EXIT_LIFECYCLE, EXIT_LIFECYCLE, "It failed, bad usage included"},
-    {EXIT_LIFECYCLE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
-    {EXIT_OWN_FAILURE, EXIT_OUTPUT_LIMIT, "The program was ended because it wrote too much"},
-    {EXIT_OWN_FAILURE, EXIT_TIMEOUT, "The program was ended because its time was up"},
-    {EXIT_OWN_FAILURE, EXIT_OWN_FAILURE, "shimbox itself failed, bad usage included"},
-    {EXIT_OWN_FAILURE, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},
-    {EXIT_OWN_FAILURE, EXIT_NOT_FOUND, "The program does not exist"},
-    {EXIT_OWN_FAILURE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
+/* Commands that share their exit codes. */
+enum exit_group { ANSWERS, LIFECYCLE, STAND_INS, RUNNERS, EXIT_GROUPS };
+
+static const char exit_headings[EXIT_GROUPS][64] = {
+    [ANSWERS] = "Commands that answer a question or write a file:",
+    [LIFECYCLE] = "Commands of the life of a container:",
+    [STAND_INS] = "Commands that stand in for those of util\\-linux:",
+    [RUNNERS] = "Commands that run a program, which has codes of its own:",
 };
 
+/* The table of exit.h in words. */
 static const struct {
-    int16_t failure;
-    char heading[64];
-} exit_groups[] = {
-    {EXIT_TROUBLE, "Commands that answer a question or write a file:"},
-    {EXIT_LIFECYCLE, "Commands of the life of a container:"},
-    {EXIT_OWN_FAILURE, "Commands that run a program, which has codes of its own:"},
+    uint8_t group;
+    uint8_t code;
+    char meaning[76];
+} exit_codes[] = {
+    {ANSWERS, EXIT_YES, "Yes, or done"},
+    {ANSWERS, EXIT_NO, "No"},
+    {ANSWERS, EXIT_TROUBLE, "Bad usage or input, or no answer could be found"},
+    {LIFECYCLE, 0, "Done; a command that runs a program passes on its exit code"},
+    {LIFECYCLE, EXIT_LIFECYCLE, "It failed, bad usage included"},
+    {LIFECYCLE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
+    {STAND_INS, EXIT_STAND_IN, "shimbox itself failed, bad usage included"},
+    {STAND_INS, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},
+    {STAND_INS, EXIT_NOT_FOUND, "The program does not exist"},
+    {STAND_INS, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
+    {RUNNERS, EXIT_OUTPUT_LIMIT, "The program was ended because it wrote too much"},
+    {RUNNERS, EXIT_TIMEOUT, "The program was ended because its time was up"},
+    {RUNNERS, EXIT_OWN_FAILURE, "shimbox itself failed, bad usage included"},
+    {RUNNERS, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},
+    {RUNNERS, EXIT_NOT_FOUND, "The program does not exist"},
+    {RUNNERS, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
 };
+
+static enum exit_group exit_group_of(const struct applet *applet)
+{
+    if (applet->failure == EXIT_TROUBLE)
+        return ANSWERS;
+    if (applet->failure == EXIT_OWN_FAILURE)
+        return RUNNERS;
+    return applet->flags & APPLET_LINK ? STAND_INS : LIFECYCLE;
+}
 
 /* Append text that roff shall not interpret. */
 static void append_escaped(struct text *text, const char *string, size_t length)
@@ -86,10 +100,10 @@ static void append_option(struct text *text, const struct option *option)
         text_append(text, "\\fR");
     }
     if (option_has_argument(option)) {
-        text_append(text, option->kind == OPTION_MAYBE ? "[=" : " ");
+        text_append(text, option_is_optional(option) ? "[=" : " ");
         text_append(text, "\\fI");
         append_string(text, option->argument);
-        text_append(text, option->kind == OPTION_MAYBE ? "\\fR]" : "\\fR");
+        text_append(text, option_is_optional(option) ? "\\fR]" : "\\fR");
     }
     text_append(text, "\n");
     append_string(text, option->help);
@@ -105,19 +119,19 @@ static void append_options(struct text *text, const struct option *options, size
         append_option(text, &help_option);
 }
 
-/* The groups of codes that end a command with this failure; all of them for 0. */
-static void append_exit_codes(struct text *text, int failure)
+/* The codes that a command can end with; of all commands for NULL. */
+static void append_exit_codes(struct text *text, const struct applet *applet)
 {
     text_append(text, ".SH EXIT STATUS\n");
-    for (size_t i = 0; i < sizeof(exit_groups) / sizeof(exit_groups[0]); i++) {
-        if (failure && exit_groups[i].failure != failure)
+    for (int group = 0; group < EXIT_GROUPS; group++) {
+        if (applet && exit_group_of(applet) != (enum exit_group)group)
             continue;
-        if (!failure)
-            text_append_format(text, ".SS %s\n", exit_groups[i].heading);
-        for (size_t j = 0; j < sizeof(exit_codes) / sizeof(exit_codes[0]); j++)
-            if (exit_codes[j].failure == exit_groups[i].failure)
-                text_append_format(text, ".TP\n%d\n%s.\n", exit_codes[j].code,
-                                   exit_codes[j].meaning);
+        if (!applet)
+            text_append_format(text, ".SS %s\n", exit_headings[group]);
+        for (size_t i = 0; i < sizeof(exit_codes) / sizeof(exit_codes[0]); i++)
+            if (exit_codes[i].group == group)
+                text_append_format(text, ".TP\n%d\n%s.\n", exit_codes[i].code,
+                                   exit_codes[i].meaning);
     }
 }
 
@@ -210,14 +224,14 @@ void usage_manual(struct text *text, const struct applet *applet)
         append_paragraphs(text, usage_description);
         append_options(text, global_options, global_option_count);
         append_applets(text);
-        append_exit_codes(text, 0);
+        append_exit_codes(text, NULL);
         text_append(text, environment);
         append_examples(text, usage_examples);
         return;
     }
     append_paragraphs(text, applet->description ? applet->description : applet->summary);
     append_options(text, applet->options, applet->option_count);
-    append_exit_codes(text, applet->failure);
+    append_exit_codes(text, applet);
     if (applet->examples)
         append_examples(text, applet->examples);
     text_append(text, ".SH SEE ALSO\n.BR shimbox (1)\n");

@@ -77,6 +77,11 @@ bool option_has_argument(const struct option *option)
     return option->kind != OPTION_FLAG && option->kind != OPTION_COUNT;
 }
 
+bool option_is_optional(const struct option *option)
+{
+    return option->kind == OPTION_MAYBE || option->kind == OPTION_MAYBE_LONG;
+}
+
 /* Act on one option. shown: as the user wrote it, for messages. */
 static int set_option(const struct parse *parse, const struct option *option, const char *argument,
                       const char *shown)
@@ -95,6 +100,7 @@ static int set_option(const struct parse *parse, const struct option *option, co
         return 0;
     case OPTION_TEXT:
     case OPTION_MAYBE:
+    case OPTION_MAYBE_LONG:
         *(const char **)(void *)field = argument;
         return 0;
     case OPTION_LIST:
@@ -128,7 +134,7 @@ static int parse_long(struct parse *parse, const char *word)
     if (!option_has_argument(option)) {
         if (argument)
             return fail_usage("option %s takes no argument", shown);
-    } else if (!argument && option->kind == OPTION_MAYBE) {
+    } else if (!argument && option_is_optional(option)) {
         argument = "";
     } else if (!argument) {
         if (parse->index >= parse->argc)
@@ -147,8 +153,10 @@ static int parse_short(struct parse *parse, const char *word)
         const char *argument = NULL;
         if (!option)
             return fail_usage("unknown option %s", shown);
-        bool takes = option_has_argument(option);
-        if (takes) {
+        bool takes = option_has_argument(option) && option->kind != OPTION_MAYBE_LONG;
+        if (option->kind == OPTION_MAYBE_LONG) {
+            argument = "";
+        } else if (takes) {
             if (letter[1] || option->kind == OPTION_MAYBE)
                 argument = letter + 1;
             else if (parse->index < parse->argc)

@@ -15,19 +15,20 @@
 
 /* What an option does to the field at `offset` of the applet's struct of options. */
 enum option_kind {
-    OPTION_FLAG,   /* bool: true */
-    OPTION_COUNT,  /* unsigned: one more each time */
-    OPTION_TEXT,   /* const char *: the argument; given twice, the last one counts */
-    OPTION_LIST,   /* struct text_list: every argument, in order */
-    OPTION_NUMBER, /* uint32_t: the argument, an unsigned decimal number */
-    OPTION_MAYBE,  /* const char *: --name=VALUE, or "" for --name alone */
+    OPTION_FLAG,       /* bool: true */
+    OPTION_COUNT,      /* unsigned: one more each time */
+    OPTION_TEXT,       /* const char *: the argument; given twice, the last one counts */
+    OPTION_LIST,       /* struct text_list: every argument, in order */
+    OPTION_NUMBER,     /* uint32_t: the argument, an unsigned decimal number */
+    OPTION_MAYBE,      /* const char *: --name=VALUE, or "" for --name alone */
+    OPTION_MAYBE_LONG, /* the same, but the letter stands alone: -mu is -m and -u */
 };
 
 struct option {
     char letter;       /* short form, 0 for none */
     uint8_t kind;      /* enum option_kind */
     uint16_t offset;   /* offsetof(struct of options, field) */
-    char name[20];     /* long form without dashes */
+    char name[24];     /* long form without dashes */
     char argument[24]; /* name of the argument in the help, "" where there is none */
     char help[80];     /* one line, no full stop */
 };
@@ -45,5 +46,6 @@ int options_parse(const struct option *table, size_t count, int argc, char **arg
 int options_parse_help(const struct option *table, size_t count, int argc, char **argv,
                        void *values, int *operands, bool *separated, bool *help);
 
-/* Does the option take an argument (an optional one included)? */
+/* Does the option take an argument (an optional one included)? May it be left out? */
 bool option_has_argument(const struct option *option);
+bool option_is_optional(const struct option *option);

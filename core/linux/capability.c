@@ -203,3 +203,22 @@ int capability_apply(const struct capability_sets *sets)
     step("set the ambient set");
     return apply_ambient(sets->ambient);
 }
+
+int capability_need(struct capability_sets *sets)
+{
+    int result = capability_get(sets);
+
+    return result < 0 ? fail(-result, "cannot read the capabilities of this process") : 0;
+}
+
+int capability_keep_over_exec(void)
+{
+    struct capability_sets sets;
+    int result = capability_need(&sets);
+
+    if (result < 0)
+        return result;
+    sets.inheritable = sets.permitted & sets.bounding;
+    sets.ambient = sets.inheritable;
+    return capability_apply(&sets);
+}

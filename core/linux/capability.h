@@ -29,12 +29,18 @@ uint64_t capability_known(void);
 /* Does this process have that capability in its effective set? */
 bool capability_have(int number);
 
-/* The five sets of this process. Returns 0 or a negative errno (not recorded). */
+/* The five sets of this process. Returns 0 or a negative errno (not recorded; by capability_need()
+ * recorded). */
 int capability_get(struct capability_sets *sets);
+int capability_need(struct capability_sets *sets);
 
 /* Drop from the bounding set whatever is not in `bounding`. Needs CAP_SETPCAP where something is to
  * be dropped. Returns 0 or a negative errno (recorded). */
 int capability_bound(uint64_t bounding);
+
+/* Make all permitted capabilities inheritable and ambient, so that a program keeps them whoever
+ * executes it. Returns 0 or a negative errno (recorded). */
+int capability_keep_over_exec(void);
 
 /* Set permitted, effective and inheritable, then the ambient set (prctl). Capabilities this process
  * does not have are refused by the kernel. Returns 0 or a negative errno (recorded). */

@@ -58,6 +58,22 @@ int credentials_set(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t g
     return 0;
 }
 
+int credentials_become(const uint32_t *uid, const uint32_t *gid)
+{
+    if (gid) {
+        if (setgroups(0, NULL) < 0) {
+            int result = fail(errno, "cannot drop the additional groups");
+            error_hint("setgroups is denied in this user namespace");
+            return result;
+        }
+        if (setresgid(*gid, *gid, *gid) < 0)
+            return fail_id(errno, "gid", *gid);
+    }
+    if (uid && setresuid(*uid, *uid, *uid) < 0)
+        return fail_id(errno, "uid", *uid);
+    return 0;
+}
+
 int credentials_enter_root(void)
 {
     /* EINVAL: no root here (the caller's own id mapped to itself); then we stay who we are. */

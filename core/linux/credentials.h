@@ -16,6 +16,10 @@ int credentials_set(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t g
  * then belongs to ids of the namespace. Returns 0 or a negative errno (recorded). */
 int credentials_enter_root(void);
 
+/* Become the user and the group that are not NULL, real, effective and saved; with a group, no
+ * additional groups are left. Returns 0 or a negative errno (recorded). */
+int credentials_become(const uint32_t *uid, const uint32_t *gid);
+
 /* Let the user own its standard streams, 0 to 2: pipes and terminals can then be opened again
  * through /dev/stdout. /dev/null is left alone; what cannot be changed stays as it is. */
 int credentials_own_stdio(uint32_t uid);

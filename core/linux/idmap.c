@@ -142,6 +142,28 @@ int idmaps_by_options(struct idmaps *maps, const struct text_list *uid, const st
     return result;
 }
 
+int idmap_insert(struct idmap *map, const char *what, uint32_t container, uint32_t host)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct id_range *range = &map->ranges[i];
+
+        if (container < range->container || container - range->container >= range->size)
+            continue;
+
+        struct id_range old = *range;
+        uint32_t before = container - old.container;
+        uint32_t after = old.size - before - 1;
+
+        range->size = before;
+        if (before == 0)
+            *range = map->ranges[--map->count];
+        if (after > 0 && idmap_add(map, what, container + 1, old.host + before, after) < 0)
+            return -EINVAL;
+        break; /* ranges do not overlap */
+    }
+    return idmap_add(map, what, container, host, 1);
+}
+
 int idmap_to_host(const struct idmap *map, uint32_t container, uint32_t *host)
 {
     for (size_t i = 0; i < map->count; i++) {

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,10 +25,12 @@ struct idmap {
     size_t count;
 };
 
-/* Both maps of a user namespace. */
+/* Both maps of a user namespace. One that is empty is not written. */
 struct idmaps {
     struct idmap uid;
     struct idmap gid;
+    bool deny_setgroups; /* give setgroups(2) up for good, also where the kernel does not ask for it
+                          */
 };
 
 void idmap_free(struct idmap *map);
@@ -59,6 +62,9 @@ int idmap_add_subordinates(struct idmap *map, const char *path, uint64_t next);
 /* The name of the real uid as /etc/passwd has it, or its number where that has none.
  * Returns 0 or a negative errno (recorded; the number stands in name even so). */
 int idmap_caller_name(char *name, size_t size);
+/* Append the subordinate ids of the caller, from container id 0 on, or to themselves. None at all
+ * is an error. Returns 0 or a negative errno (recorded). */
+int idmap_add_subids(struct idmap *map, bool groups, bool identity);
 
 /* The maps of the repeated options --uid-map, --gid-map and of --map, checked whole; both or
  * neither of uid and gid must be given. Without any option the maps stay empty. Returns 0 or a
@@ -76,3 +82,16 @@ int idmap_to_container(const struct idmap *map, uint32_t host, uint32_t *contain
  * only where the kernel would refuse the write. Both maps are read back and compared.
  * proc: a descriptor of /proc. Returns 0 or a negative errno (recorded). */
 int idmaps_write(int proc, pid_t pid, const struct idmaps *maps);
+
+/* Is each map empty, or the caller's own effective id alone? That much the kernel lets everybody
+ * map, from inside of the new user namespace too. */
+bool idmaps_are_own(const struct idmaps *maps);
+
+/* Write such maps for this process, which has just entered a new user namespace of its own. Returns
+ * 0 or a negative errno (recorded). */
+int idmaps_write_own(int proc, const struct idmaps *maps);
+
+/* Make room for one id: `container` maps to `host`, and ranges that have `container` inside are
+ * split around it, their later host ids moving up by one, as unshare(1) does. A host id that is
+ * mapped already stays an overlap for idmap_check(). Returns 0 or a negative errno (recorded). */
+int idmap_insert(struct idmap *map, const char *what, uint32_t container, uint32_t host);

@@ -134,17 +134,30 @@ int idmap_add_subordinates(struct idmap *map, const char *path, uint64_t next)
     return result < 0 ? result : add_subordinates(map, path, &caller, false, next);
 }
 
-static int add_both_subordinates(struct idmaps *maps, bool identity)
+static int add_both_subordinates(struct idmaps *maps)
 {
-    uint64_t next = identity ? 0 : 1;
     struct caller caller;
     int result = find_caller(&caller);
 
     if (result == 0)
-        result = add_subordinates(&maps->uid, "/etc/subuid", &caller, identity, next);
+        result = add_subordinates(&maps->uid, "/etc/subuid", &caller, false, 1);
     if (result == 0)
-        result = add_subordinates(&maps->gid, "/etc/subgid", &caller, identity, next);
+        result = add_subordinates(&maps->gid, "/etc/subgid", &caller, false, 1);
     return result;
+}
+
+int idmap_add_subids(struct idmap *map, bool groups, bool identity)
+{
+    struct caller caller;
+    const char *path = groups ? "/etc/subgid" : "/etc/subuid";
+    size_t before = map->count;
+    int result = find_caller(&caller);
+
+    if (result == 0)
+        result = add_subordinates(map, path, &caller, identity, 0);
+    if (result < 0 || map->count > before)
+        return result;
+    return fail_config(NULL, "%s gives the caller (uid %u) no ids", path, getuid());
 }
 
 static int add_caller(struct idmaps *maps, bool as_root)
@@ -160,7 +173,7 @@ static int build_auto(struct idmaps *maps)
     int result = add_caller(maps, true);
 
     if (result == 0)
-        result = add_both_subordinates(maps, false);
+        result = add_both_subordinates(maps);
     /* Ranges for users alone, or for groups alone, are of no use: the helpers for both are needed.
      */
     if (result == 0 && (maps->uid.count == 1 || maps->gid.count == 1)) {
@@ -172,15 +185,9 @@ static int build_auto(struct idmaps *maps)
 
 static int build_subids(struct idmaps *maps)
 {
-    int result = add_both_subordinates(maps, true);
+    int result = idmap_add_subids(&maps->uid, false, true);
 
-    if (result < 0)
-        return result;
-    if (maps->uid.count == 0)
-        return fail_config(NULL, "/etc/subuid gives the caller (uid %u) no ids", getuid());
-    if (maps->gid.count == 0)
-        return fail_config(NULL, "/etc/subgid gives the caller (uid %u) no ids", getuid());
-    return 0;
+    return result < 0 ? result : idmap_add_subids(&maps->gid, true, true);
 }
 
 int idmaps_by_word(struct idmaps *maps, const char *word)

@@ -148,6 +148,8 @@ static bool is_own_id(const struct side *side)
 static int write_side(int process, pid_t pid, const struct side *side, bool privileged)
 {
     int result;
+    if (side->map->count == 0)
+        return 0;
     step("write the %s of process %d", side->what, (int)pid);
     if (privileged || is_own_id(side))
         result = write_map(process, side);
@@ -174,10 +176,28 @@ int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
         return result;
     /* Without privilege the own gid may be mapped only once setgroups is given up, for good: a
      * group can also take rights away, and dropping it would give them back (CVE-2014-8989). */
-    if (!privileged && is_own_id(&gid)) {
+    if (maps->deny_setgroups || (!privileged && is_own_id(&gid))) {
         result = write_value(process, "setgroups", "deny");
         if (result < 0)
             return result;
     }
     return write_side(process, pid, &gid, privileged);
+}
+
+bool idmaps_are_own(const struct idmaps *maps)
+{
+    const struct side uid = {.map = &maps->uid, .own = geteuid()};
+    const struct side gid = {.map = &maps->gid, .own = getegid()};
+    return (maps->uid.count == 0 || is_own_id(&uid)) && (maps->gid.count == 0 || is_own_id(&gid));
+}
+
+int idmaps_write_own(int proc, const struct idmaps *maps)
+{
+    const struct side uid = {.what = "uid map", .file = "self/uid_map", .map = &maps->uid};
+    const struct side gid = {.what = "gid map", .file = "self/gid_map", .map = &maps->gid};
+    step("write the own ID mappings");
+    int result = write_side(proc, 0, &uid, true);
+    if (result == 0 && (maps->deny_setgroups || maps->gid.count > 0))
+        result = write_value(proc, "self/setgroups", "deny");
+    return result < 0 ? result : write_side(proc, 0, &gid, true);
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/base/trace.h"
 #include "core/linux/sys.h"
 
 /* The file system's own explanation, if it left one: "e tmpfs: Bad value for 'size'". */
@@ -153,6 +154,21 @@ int mount_attach(int mount, int target, const char *what)
         0)
         return fail(errno, "cannot attach a mount on %s", what);
     return 0;
+}
+
+int mount_proc(const char *path)
+{
+    static const struct mount_options options = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                                        MOUNT_ATTR_NOEXEC};
+    step("mount proc on %s", path);
+    autoclose int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return fail(errno, "cannot open %s to mount proc on it", path);
+    autoclose int proc = mount_create("proc", "proc", &options);
+    if (proc == -EPERM)
+        error_hint("needs a new pid namespace (--pid --fork), and no mounts that hide parts of "
+                   "the present /proc");
+    return proc < 0 ? proc : mount_attach(proc, target, path);
 }
 
 int mount_set_readonly(int mount, bool recursive)

@@ -37,6 +37,10 @@ int mount_clone_locked(const char *path, bool recursive, int *pinned);
  * Returns 0 or a negative errno (recorded). */
 int mount_change(int mount, const struct mount_options *options, int userns);
 
+/* Mount a new proc, for the pid namespace of this process, on the directory at path. Returns 0 or a
+ * negative errno (recorded). */
+int mount_proc(const char *path);
+
 /* Attach a detached mount on target, an O_PATH descriptor. what: for messages.
  * Returns 0 or a negative errno (recorded). */
 int mount_attach(int mount, int target, const char *what);

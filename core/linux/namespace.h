@@ -23,6 +23,9 @@ const char *namespace_name(enum namespace_type type);
 /* The type of that name, or -1. */
 int namespace_by_name(const char *name);
 
+/* The file of a process's namespace in /proc/PID/ns: "net". */
+const char *namespace_file(enum namespace_type type);
+
 /* CLONE_NEWNET ... */
 uint64_t namespace_flag(enum namespace_type type);
 

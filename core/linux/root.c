@@ -1,0 +1,47 @@
+/* Changing the root directory of a mount namespace.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/linux/mount.h"
+#include "core/linux/sys.h"
+
+/* Attached on top of "/", the one directory that exists everywhere; pivot_root with both
+ * directories the same then puts the old root on top, from where it is taken away. */
+int root_change(int mount)
+{
+    autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return fail(errno, "cannot open the root directory");
+    int result = mount_attach(mount, target, "/");
+    if (result < 0)
+        return result;
+    if (fchdir(mount) < 0)
+        return fail(errno, "cannot enter the new root directory");
+    step("change root");
+    if (sys_pivot_root(".", ".") < 0)
+        return fail(errno, "cannot change the root of the mount namespace");
+    if (sys_umount2(".", MNT_DETACH) < 0)
+        return fail(errno, "cannot detach the old root");
+    return chdir("/") < 0 ? fail(errno, "cannot enter the new root directory") : 0;
+}
+
+int root_pivot(const char *path)
+{
+    autoclose int mount = mount_clone(AT_FDCWD, path, true);
+    return mount < 0 ? mount : root_change(mount);
+}
+
+int root_chroot(const char *path)
+{
+    if (chroot(path) < 0 || chdir("/") < 0)
+        return fail(errno, "cannot change the root directory to %s", path);
+    return 0;
+}
