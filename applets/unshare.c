@@ -127,25 +127,6 @@ struct wish {
     uint32_t gid;
 };
 
-/* A user or group of this system, by name or number. */
-static int find_id(const char *option, const char *text, bool group, uint32_t *id)
-{
-    static const struct user_tables tables = {.passwd = "/etc/passwd", .group = "/etc/group"};
-    autofree char *word = NULL;
-    struct user user = {0};
-    if (asprintf(&word, "%s%s", group ? "0:" : "", text) < 0)
-        return fail(ENOMEM, "cannot look up %s", text);
-    int result = parse_id(text, id);
-    if (result == 0)
-        return 0;
-    result = user_resolve(&user, word, &tables);
-    *id = group ? user.gid : user.uid;
-    user_free(&user);
-    if (result < 0)
-        error_context("option %s", option);
-    return result;
-}
-
 static void read_namespaces(const struct unshare_options *values, struct isolation *isolation)
 {
     const char *const files[NAMESPACE_TYPES] = {
@@ -184,9 +165,11 @@ static int read_maps(const struct unshare_options *values, struct idmaps *maps)
         wish.user.inner = geteuid();
         wish.group.inner = getegid();
     }
-    if (values->map_user && find_id("--map-user", values->map_user, false, &wish.user.inner) < 0)
+    if (values->map_user &&
+        user_find_id("--map-user", values->map_user, false, &wish.user.inner) < 0)
         return -EINVAL;
-    if (values->map_group && find_id("--map-group", values->map_group, true, &wish.group.inner) < 0)
+    if (values->map_group &&
+        user_find_id("--map-group", values->map_group, true, &wish.group.inner) < 0)
         return -EINVAL;
     if (values->setgroups && strcmp(values->setgroups, "deny") == 0)
         maps->deny_setgroups = true;
@@ -236,9 +219,9 @@ static int read_wish(const struct unshare_options *values, struct wish *wish)
     if (result == 0)
         result = read_propagation(values->propagation, &wish->propagation);
     if (result == 0 && values->setuid)
-        result = find_id("--setuid", values->setuid, false, &wish->uid);
+        result = user_find_id("--setuid", values->setuid, false, &wish->uid);
     if (result == 0 && values->setgid)
-        result = find_id("--setgid", values->setgid, true, &wish->gid);
+        result = user_find_id("--setgid", values->setgid, true, &wish->gid);
     if (result < 0 || !values->kill_child)
         return result;
     wish->kill_signal = *values->kill_child ? signal_number(values->kill_child) : SIGKILL;
@@ -249,7 +232,6 @@ static int read_wish(const struct unshare_options *values, struct wish *wish)
 
 static int check(struct call *call, int *consumed)
 {
-    static char *shell[] = {NULL, NULL};
     const struct unshare_options *values = call->values;
     struct wish wish = {0};
     int result = read_wish(values, &wish);
@@ -269,13 +251,8 @@ static int check(struct call *call, int *consumed)
         result = namespace_check_word("--netns", values->netns, NAMESPACE_NETWORK);
     idmaps_free(&wish.isolation.maps);
     *consumed = 0;
-    if (result == 0 && call->argc == 0) {
-        /* As unshare(1) does. */
-        shell[0] = getenv("SHELL");
-        shell[0] = shell[0] && *shell[0] ? shell[0] : (char *)(uintptr_t) "/bin/sh";
-        call->argv = shell;
-        call->argc = 1;
-    }
+    if (result == 0)
+        chain_default_shell(call);
     return result;
 }
 
@@ -334,7 +311,7 @@ static int furnish(const struct unshare_options *values, const struct wish *wish
         result = mount_proc(*values->mount_proc ? values->mount_proc : "/proc");
     if (result == 0 && (values->setuid || values->setgid))
         result = credentials_become(values->setuid ? &wish->uid : NULL,
-                                    values->setgid ? &wish->gid : NULL);
+                                    values->setgid ? &wish->gid : NULL, false);
     if (result == 0 && values->keep_caps)
         result = capability_keep_over_exec();
     return result;

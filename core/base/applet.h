@@ -37,6 +37,9 @@ enum applet_flags {
     /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name.
      */
     APPLET_SUBCOMMAND = 1 << 1,
+    /* A link that can be seen from a container while it is this binary: the file is protected
+     * before the chain begins (core/linux/own_binary.h). */
+    APPLET_EXPOSED = 1 << 2,
 };
 
 struct chain;

@@ -4,6 +4,7 @@
 #include "core/linux/chain.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,10 +12,23 @@
 #include "core/base/applet.h"
 #include "core/base/chain.h"
 #include "core/base/error.h"
+#include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/base/trace.h"
 #include "core/base/usage.h"
 #include "core/linux/handover.h"
+#include "core/linux/own_binary.h"
+
+void chain_default_shell(struct call *call)
+{
+    static char *program[] = {NULL, NULL};
+    const char *shell = getenv("SHELL");
+    if (call->argc > 0)
+        return;
+    program[0] = (char *)(uintptr_t)(shell && *shell ? shell : "/bin/sh");
+    call->argv = program;
+    call->argc = 1;
+}
 
 /* A link that has been parsed and checked. */
 struct link {
@@ -124,17 +138,28 @@ static int execute(const struct applet *last, const struct chain *chain, char **
     return report_failure(last->failure);
 }
 
+static int protect_binary(const struct call *first, const struct link *links)
+{
+    unsigned flags = first->applet->flags;
+    autoclose int overlay = -1;
+    for (; links; links = links->next)
+        flags |= links->call.applet->flags;
+    return flags & APPLET_EXPOSED ? own_binary_protect(first->globals->command_line, &overlay) : 0;
+}
+
 int chain_run(const struct call *first)
 {
     autochain struct chain chain = {0};
     __attribute__((cleanup(free_links))) struct link *links = NULL;
     struct call start = *first;
     char **program = NULL;
-    if (chain_inherit(&chain) < 0)
-        return report_failure(first->applet->failure);
     int code = check_chain(&start, &links, &program);
     if (code >= 0)
         return code;
+    report_start(first->applet->name, NULL);
+    /* In this order: protection may execute this program anew, which is to inherit as we do. */
+    if (protect_binary(&start, links) < 0 || chain_inherit(&chain) < 0)
+        return report_failure(first->applet->failure);
 
     const struct call *call = &start;
     const struct link *next = links;

@@ -11,5 +11,8 @@ struct call;
  */
 int chain_run(const struct call *first);
 
+/* For check(): without a NEXT, the chain goes on with $SHELL, or /bin/sh. */
+void chain_default_shell(struct call *call);
+
 /* For the tables of links. */
 #define LINK_APPLET .flags = APPLET_LINK, .run = chain_run

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,9 @@ int credentials_set(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t g
 int credentials_enter_root(void);
 
 /* Become the user and the group that are not NULL, real, effective and saved; with a group, no
- * additional groups are left. Returns 0 or a negative errno (recorded). */
-int credentials_become(const uint32_t *uid, const uint32_t *gid);
+ * additional groups are left. lenient: where setgroups is denied, they stay. Returns 0 or a
+ * negative errno (recorded). */
+int credentials_become(const uint32_t *uid, const uint32_t *gid, bool lenient);
 
 /* Let the user own its standard streams, 0 to 2: pipes and terminals can then be opened again
  * through /dev/stdout. /dev/null is left alone; what cannot be changed stays as it is. */

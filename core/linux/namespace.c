@@ -93,23 +93,28 @@ int namespace_open(const char *path, enum namespace_type type)
     return take_fd(&fd);
 }
 
-/* What /proc/PID/ns calls it. */
-static const char *file_name(enum namespace_type type)
-{
-    if (type == NAMESPACE_MOUNT)
-        return "mnt";
-    return type == NAMESPACE_NETWORK ? "net" : namespace_name(type);
-}
-
 int namespace_is_own(int proc, int fd, enum namespace_type type)
 {
     char path[24];
     struct stat given;
     struct stat own;
-    snprintf(path, sizeof(path), "self/ns/%s", file_name(type));
+    snprintf(path, sizeof(path), "self/ns/%s", namespace_file(type));
     if (fstat(fd, &given) < 0 || fstatat(proc, path, &own, 0) < 0)
         return fail(errno, "cannot examine the %s namespace", namespace_name(type));
     return given.st_dev == own.st_dev && given.st_ino == own.st_ino;
+}
+
+int namespace_owner(int fd)
+{
+    int owner = ioctl(fd, NS_GET_USERNS);
+    if (owner < 0) {
+        int result = fail(errno, "cannot open the user namespace that owns a namespace");
+        if (errno == EPERM)
+            error_hint("it is none that this process could see");
+        return result;
+    }
+    fcntl(owner, F_SETFD, FD_CLOEXEC);
+    return owner;
 }
 
 static int join(int fd, enum namespace_type type)

@@ -45,6 +45,10 @@ int namespace_open(const char *path, enum namespace_type type);
  * negative errno (recorded). */
 int namespace_is_own(int proc, int fd, enum namespace_type type);
 
+/* Open the user namespace that owns this one. Returns a descriptor or a negative errno (recorded).
+ */
+int namespace_owner(int fd);
+
 /* Join all that are open (fds[type] >= 0). Namespaces which the present privileges do not reach are
  * joined after the user namespace, whose privileges may. Joining a pid namespace concerns children
  * only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */

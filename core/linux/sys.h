@@ -21,6 +21,12 @@
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -130,6 +136,12 @@ static inline int sys_seccomp(unsigned operation, unsigned flags, void *argument
 static inline int sys_landlock_version(void)
 {
     return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1U);
+}
+
+/* A copy of another process's descriptor, close-on-exec. Linux 5.6. */
+static inline int sys_pidfd_getfd(int pidfd, int number)
+{
+    return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 }
 
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)

@@ -161,3 +161,24 @@ int user_resolve(struct user *user, const char *text, const struct user_tables *
         result = resolve_groups(user, colon ? &group : NULL, tables, entry.name);
     return result;
 }
+
+int user_find_id(const char *option, const char *text, bool group, uint32_t *id)
+{
+    static const struct user_tables tables = {.passwd = "/etc/passwd", .group = "/etc/group"};
+    autofree char *word = NULL;
+    struct user user = {0};
+
+    if (parse_id(text, id) == 0)
+        return 0;
+    /* Digits alone need no table. */
+    if (asprintf(&word, "%s%s", group ? "0:" : "", text) < 0)
+        return fail(ENOMEM, "cannot look up %s", text);
+
+    int result = user_resolve(&user, word, &tables);
+
+    *id = group ? user.gid : user.uid;
+    user_free(&user);
+    if (result < 0)
+        error_context("option %s", option);
+    return result;
+}

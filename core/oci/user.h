@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/oci/passwd.h"
@@ -33,3 +34,7 @@ struct user {
 int user_resolve(struct user *user, const char *text, const struct user_tables *tables);
 
 void user_free(struct user *user);
+
+/* The id of a user or group of this system, by number or by name in /etc/passwd or /etc/group.
+ * option: for messages. Returns 0 or a negative errno (recorded). */
+int user_find_id(const char *option, const char *text, bool group, uint32_t *id);
