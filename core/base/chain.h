@@ -28,6 +28,10 @@ struct chain {
     } descriptors[CHAIN_DESCRIPTORS_MAX];
 };
 
+/* What check() puts into *consumed when this link is the last one and nothing follows: its apply()
+ * returns CHAIN_END(). */
+#define CHAIN_LAST (-1)
+
 /* What a link's apply() returns, beside 0 (go on with NEXT) and a negative errno (recorded): this
  * process is done with exit code `code`, e.g. the parent that waited for the child which became
  * NEXT. Such a child calls trace_child() first, so that it does not end the trace of its parent. */

@@ -13,6 +13,7 @@
 
 /* Stand-ins for other people's tools (unshare): their own failure, as util-linux has it. */
 #define EXIT_STAND_IN 1
+#define EXIT_PRIVERR  127 /* setpriv: a privilege could not be changed */
 
 /* Links and other commands that run a program and become it, or wait for it. */
 #define EXIT_OUTPUT_LIMIT 123 /* the program was ended because it wrote too much */

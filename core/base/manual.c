@@ -30,7 +30,7 @@ static const struct {
     {LIFECYCLE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
     {STAND_INS, EXIT_STAND_IN, "shimbox itself failed, bad usage included"},
     {STAND_INS, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},
-    {STAND_INS, EXIT_NOT_FOUND, "The program does not exist"},
+    {STAND_INS, EXIT_NOT_FOUND, "The program does not exist; setpriv: no such privilege"},
     {STAND_INS, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
     {RUNNERS, EXIT_OUTPUT_LIMIT, "The program was ended because it wrote too much"},
     {RUNNERS, EXIT_TIMEOUT, "The program was ended because its time was up"},

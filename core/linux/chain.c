@@ -71,9 +71,16 @@ static int parse_link(struct link **made, const struct applet *applet,
  * there are; NULL when something is wrong (recorded). */
 static char **check_link(struct call *call, int *argc)
 {
+    static char *nothing[] = {NULL};
     int consumed = 0;
     if (call->applet->check && call->applet->check(call, &consumed) < 0)
         return NULL;
+    if (consumed == CHAIN_LAST) {
+        if (call->argc == 0)
+            return nothing;
+        fail_usage("unexpected argument '%s'", call->argv[0]);
+        return NULL;
+    }
     if (consumed < 0 || consumed > call->argc) {
         fail_usage("operands are missing");
         return NULL;
@@ -107,7 +114,8 @@ static int check_chain(struct call *first, struct link **links, char ***program)
         char **argv = check_link(call, &argc);
         if (!argv)
             return report_link(call->applet);
-        const struct applet *applet = strchr(argv[0], '/') ? NULL : applet_find(argv[0]);
+        const struct applet *applet =
+            !argv[0] || strchr(argv[0], '/') ? NULL : applet_find(argv[0]);
         if (!applet || !(applet->flags & APPLET_LINK)) {
             *program = argv;
             return -1;

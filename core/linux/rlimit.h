@@ -15,3 +15,8 @@ const char *rlimit_name(int resource);
 /* Let this process have that many files open, as far as its hard limit allows: opening one too many
  * tells. *before: the limit to be restored, unchanged if nothing had to be done. */
 void rlimit_raise_files(uint64_t wanted, struct rlimit *before);
+
+/* Read "NAME=SOFT[:HARD]", NAME as in nofile or RLIMIT_NOFILE, limits as numbers or unlimited;
+ * without HARD both are SOFT. option: for messages. Returns the resource's number or -EINVAL
+ * (recorded, a usage error). */
+int rlimit_parse(const char *option, const char *text, struct rlimit *limit);

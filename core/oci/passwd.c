@@ -49,7 +49,7 @@ int passwd_find(int fd, const char *file, const char *name, uint32_t uid, struct
     while ((result = table_next(&reader, &field)) > 0) {
         if (field.column == 0) {
             copy_field(user->name, sizeof(user->name), &field);
-            user->home[0] = '\0';
+            user->home[0] = user->shell[0] = '\0';
             good = field.length > 0;
         } else if (field.column == 2) {
             good = parse_field(&field, &user->uid) && good;
@@ -57,6 +57,8 @@ int passwd_find(int fd, const char *file, const char *name, uint32_t uid, struct
             good = parse_field(&field, &user->gid) && good;
         } else if (field.column == 5) {
             copy_field(user->home, sizeof(user->home), &field);
+        } else if (field.column == 6) {
+            copy_field(user->shell, sizeof(user->shell), &field);
         }
         if (!field.last)
             continue;

@@ -30,6 +30,7 @@ struct passwd_user {
     uint32_t gid;
     char name[PASSWD_NAME_MAX];
     char home[PASSWD_HOME_MAX]; /* "" when the line has none */
+    char shell[PASSWD_NAME_MAX];
 };
 
 struct group_set {

@@ -1,0 +1,400 @@
+/* setpriv: go on with other privileges.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Names, meaning and exit codes of the options are those of util-linux' setpriv(1).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/applet.h"
+#include "core/base/chain.h"
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/base/trace.h"
+#include "core/linux/chain.h"
+#include "core/linux/privilege.h"
+#include "core/linux/privilege_text.h"
+#include "core/linux/rlimit.h"
+#include "core/linux/signals.h"
+#include "core/linux/sys.h"
+#include "core/oci/user.h"
+
+struct setpriv_options {
+    unsigned dump;
+    bool json;
+    bool nnp;
+    bool no_new_privs;
+    const char *ambient;
+    const char *inheritable;
+    const char *permitted;
+    const char *bounding;
+    const char *ruid, *euid, *reuid;
+    const char *rgid, *egid, *regid;
+    bool clear_groups;
+    bool keep_groups;
+    bool init_groups;
+    const char *groups;
+    const char *securebits;
+    const char *pdeathsig;
+    struct text_list rlimits;
+    bool reset_env;
+    const char *selinux;
+    const char *apparmor;
+};
+
+#define AT(field) ((uint16_t)offsetof(struct setpriv_options, field))
+
+static const struct option options[] = {
+    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; twice: all of it"},
+    {0, OPTION_FLAG, AT(json), "json", "", "Show it as JSON"},
+    {0, OPTION_FLAG, AT(nnp), "nnp", "", "The same as --no-new-privs"},
+    {0, OPTION_FLAG, AT(no_new_privs), "no-new-privs", "", "No exec gives more privileges"},
+    {0, OPTION_TEXT, AT(ambient), "ambient-caps", "+CAP,-CAP,...", "Change the ambient set"},
+    {0, OPTION_TEXT, AT(inheritable), "inh-caps", "+CAP,-CAP,...", "Change the inheritable set"},
+    {0, OPTION_TEXT, AT(bounding), "bounding-set", "+CAP,-CAP,...", "Change the bounding set"},
+    {0, OPTION_TEXT, AT(permitted), "permitted-caps", "+CAP,-CAP,...",
+     "Change the permitted and effective sets"},
+    {0, OPTION_TEXT, AT(ruid), "ruid", "USER", "Set the real user"},
+    {0, OPTION_TEXT, AT(euid), "euid", "USER", "Set the effective user"},
+    {0, OPTION_TEXT, AT(reuid), "reuid", "USER", "Set both"},
+    {0, OPTION_TEXT, AT(rgid), "rgid", "GROUP", "Set the real group"},
+    {0, OPTION_TEXT, AT(egid), "egid", "GROUP", "Set the effective group"},
+    {0, OPTION_TEXT, AT(regid), "regid", "GROUP", "Set both"},
+    {0, OPTION_FLAG, AT(clear_groups), "clear-groups", "", "Drop all additional groups"},
+    {0, OPTION_FLAG, AT(keep_groups), "keep-groups", "", "Keep the additional groups"},
+    {0, OPTION_FLAG, AT(init_groups), "init-groups", "", "Take the groups of the user"},
+    {0, OPTION_TEXT, AT(groups), "groups", "GROUP,...", "Set the additional groups"},
+    {0, OPTION_TEXT, AT(securebits), "securebits", "+BIT,-BIT,...", "Change the securebits"},
+    {0, OPTION_TEXT, AT(pdeathsig), "pdeathsig", "keep|clear|SIGNAL",
+     "Signal that comes when the parent dies"},
+    {0, OPTION_LIST, AT(rlimits), "rlimit", "NAME=SOFT[:HARD]", "Set a resource limit: nofile=64"},
+    {0, OPTION_FLAG, AT(reset_env), "reset-env", "",
+     "HOME, SHELL, USER, LOGNAME, PATH and TERM only"},
+    {0, OPTION_TEXT, AT(selinux), "selinux-label", "LABEL", "Refused: no SELinux here"},
+    {0, OPTION_TEXT, AT(apparmor), "apparmor-profile", "PROFILE", "Refused: no AppArmor here"},
+};
+
+/* What the options ask for. */
+struct wish {
+    struct privilege privilege;
+    uint32_t *groups;   /* owned */
+    struct user member; /* of --init-groups; owned */
+    int death_signal;   /* -1: as it is */
+};
+
+static void free_wish(struct wish *wish)
+{
+    free(wish->groups);
+    user_free(&wish->member);
+}
+
+/* One id from its own option, or from the one that sets both. */
+static int read_id(const char *option, const char *text, const char *both_option, const char *both,
+                   bool group, bool *given, uint32_t *id)
+{
+    if (text && both)
+        return fail_usage("%s and %s exclude each other", option, both_option);
+    if (!text && !both)
+        return 0;
+    *given = true;
+    return user_find_id(text ? option : both_option, text ? text : both, group, id);
+}
+
+static int read_ids(const struct setpriv_options *values, struct privilege *privilege)
+{
+    int result = read_id("--ruid", values->ruid, "--reuid", values->reuid, false,
+                         &privilege->ruid.given, &privilege->ruid.id);
+    if (result == 0)
+        result = read_id("--euid", values->euid, "--reuid", values->reuid, false,
+                         &privilege->euid.given, &privilege->euid.id);
+    if (result == 0)
+        result = read_id("--rgid", values->rgid, "--regid", values->regid, true,
+                         &privilege->rgid.given, &privilege->rgid.id);
+    if (result == 0)
+        result = read_id("--egid", values->egid, "--regid", values->regid, true,
+                         &privilege->egid.given, &privilege->egid.id);
+    return result;
+}
+
+/* "GROUP,GROUP" */
+static int read_group_list(const char *text, struct wish *wish)
+{
+    autofree char *copy = strdup(text);
+    size_t count = 1;
+    char *rest = copy;
+    for (const char *at = text; *at; at++)
+        count += *at == ',';
+    wish->groups = calloc(count, sizeof(*wish->groups));
+    if (!copy || !wish->groups)
+        return fail(ENOMEM, "cannot read the list of groups");
+    for (size_t i = 0; i < count; i++) {
+        char *word = strsep(&rest, ",");
+        if (user_find_id("--groups", word, true, &wish->groups[i]) < 0)
+            return -EINVAL;
+    }
+    wish->privilege.groups = wish->groups;
+    wish->privilege.group_count = count;
+    return 0;
+}
+
+/* The groups of the user in /etc/group, and the one of /etc/passwd. */
+static int read_user_groups(const struct setpriv_options *values, struct wish *wish)
+{
+    static const struct user_tables tables = {.passwd = "/etc/passwd", .group = "/etc/group"};
+    const char *name = values->reuid ? values->reuid : values->ruid;
+    if (!name)
+        return fail_usage("--init-groups needs --ruid or --reuid");
+    int result = user_resolve(&wish->member, name, &tables);
+    if (result < 0)
+        return result;
+    wish->groups = calloc(wish->member.groups.count + 1, sizeof(*wish->groups));
+    if (!wish->groups)
+        return fail(ENOMEM, "cannot read the groups of %s", name);
+    wish->groups[0] = wish->member.gid;
+    if (wish->member.groups.count > 0)
+        memcpy(wish->groups + 1, wish->member.groups.gids,
+               wish->member.groups.count * sizeof(*wish->groups));
+    wish->privilege.groups = wish->groups;
+    wish->privilege.group_count = wish->member.groups.count + 1;
+    return 0;
+}
+
+static int read_groups(const struct setpriv_options *values, struct wish *wish)
+{
+    int given =
+        values->clear_groups + values->keep_groups + values->init_groups + (values->groups != NULL);
+    if (given > 1)
+        return fail_usage("--clear-groups, --keep-groups, --init-groups and --groups exclude each "
+                          "other");
+    /* The additional groups of somebody else would be kept unnoticed. */
+    if (given == 0 && (wish->privilege.rgid.given || wish->privilege.egid.given))
+        return fail_usage("a change of group needs --keep-groups, --clear-groups, --init-groups or "
+                          "--groups");
+    wish->privilege.set_groups = given > 0 && !values->keep_groups;
+    if (values->groups)
+        return read_group_list(values->groups, wish);
+    return values->init_groups ? read_user_groups(values, wish) : 0;
+}
+
+static int read_capabilities(const struct setpriv_options *values, struct privilege *privilege)
+{
+    struct capability_sets *sets = &privilege->capabilities;
+    uint64_t permitted;
+    int securebits = prctl(PR_GET_SECUREBITS);
+    int result = capability_need(sets);
+    privilege->set_ambient = values->ambient != NULL;
+    privilege->set_inheritable = values->inheritable != NULL;
+    privilege->set_bounding = values->bounding != NULL;
+    privilege->set_permitted = values->permitted != NULL;
+    privilege->set_securebits = values->securebits != NULL;
+    privilege->securebits = securebits < 0 ? 0 : (unsigned)securebits;
+    permitted = sets->permitted;
+    if (result == 0 && values->ambient)
+        result = capabilities_edit(&sets->ambient, "--ambient-caps", values->ambient);
+    if (result == 0 && values->inheritable)
+        result = capabilities_edit(&sets->inheritable, "--inh-caps", values->inheritable);
+    if (result == 0 && values->bounding)
+        result = capabilities_edit(&sets->bounding, "--bounding-set", values->bounding);
+    if (result == 0 && values->permitted)
+        result = capabilities_edit(&permitted, "--permitted-caps", values->permitted);
+    if (result == 0 && values->securebits)
+        result = securebits_edit(&privilege->securebits, "--securebits", values->securebits);
+    if (values->permitted)
+        sets->permitted = sets->effective = permitted;
+    return result;
+}
+
+static int read_death_signal(const char *word, int *number)
+{
+    *number = -1;
+    if (!word || strcmp(word, "keep") == 0)
+        return 0;
+    *number = strcmp(word, "clear") == 0 ? 0 : signal_number(word);
+    return *number >= 0
+               ? 0
+               : fail_usage("option --pdeathsig: '%s' is neither keep, clear nor a signal", word);
+}
+
+static int read_wish(const struct setpriv_options *values, struct wish *wish)
+{
+    struct rlimit limit;
+    int result = read_ids(values, &wish->privilege);
+    if (result == 0)
+        result = read_groups(values, wish);
+    if (result == 0)
+        result = read_capabilities(values, &wish->privilege);
+    if (result == 0)
+        result = read_death_signal(values->pdeathsig, &wish->death_signal);
+    for (size_t i = 0; result >= 0 && i < values->rlimits.count; i++)
+        result = rlimit_parse("--rlimit", values->rlimits.items[i], &limit);
+    return result < 0 ? result : 0;
+}
+
+static int check(struct call *call, int *consumed)
+{
+    const struct setpriv_options *values = call->values;
+    struct wish wish = {0};
+    *consumed = 0;
+    if (values->selinux)
+        return fail_usage("option --selinux-label is not supported");
+    if (values->apparmor)
+        return fail_usage("option --apparmor-profile is not supported");
+    if (values->dump || values->json) {
+        const struct setpriv_options alone = {.dump = values->dump, .json = values->json};
+        *consumed = CHAIN_LAST;
+        return memcmp(&alone, values, sizeof(alone)) == 0
+                   ? 0
+                   : fail_usage("--dump excludes the other options");
+    }
+    int result = read_wish(values, &wish);
+    free_wish(&wish);
+    return result;
+}
+
+/* ---- doing it ---- */
+
+static int set_variable(const char *name, const char *value)
+{
+    return setenv(name, value, 1) < 0 ? fail(ENOMEM, "cannot set %s", name) : 0;
+}
+
+/* What a login of the user that the program runs as would have. */
+static int reset_environment(const struct privilege *privilege)
+{
+    uint32_t uid = privilege->ruid.given ? privilege->ruid.id : getuid();
+    struct passwd_user user = {.found = false};
+    struct passwd_notes notes = {0};
+    autoclose int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    autofree char *terminal = getenv("TERM") ? strdup(getenv("TERM")) : NULL;
+    if (file >= 0 && passwd_find(file, "/etc/passwd", NULL, uid, &user, &notes) < 0)
+        return -EINVAL;
+    if (!user.found) {
+        int result = fail(ENOENT, "cannot find user %u in /etc/passwd", uid);
+        error_hint("--reset-env takes home and shell from there");
+        return result;
+    }
+    clearenv();
+    int result = terminal ? set_variable("TERM", terminal) : 0;
+    if (result == 0)
+        result = set_variable("PATH", uid ? "/usr/local/bin:/bin:/usr/bin"
+                                          : "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:"
+                                            "/usr/bin");
+    if (result == 0)
+        result = set_variable("HOME", user.home);
+    if (result == 0)
+        result = set_variable("SHELL", *user.shell ? user.shell : "/bin/sh");
+    if (result == 0)
+        result = set_variable("USER", user.name);
+    return result == 0 ? set_variable("LOGNAME", user.name) : result;
+}
+
+static int set_limits(const struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct rlimit limit;
+        int resource = rlimit_parse("--rlimit", list->items[i], &limit);
+        step("limit %s", rlimit_name(resource));
+        if (setrlimit(resource, &limit) < 0) {
+            int result = fail(errno, "cannot set %s", rlimit_name(resource));
+            if (errno == EPERM)
+                error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* A change of ids makes the kernel forget it, so it comes late; a parent that is gone by then is
+ * answered at once, as the signal would. */
+static int set_death_signal(int number, pid_t parent)
+{
+    if (number < 0)
+        return 0;
+    if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
+        return fail(errno, "cannot set the parent-death signal");
+    if (number > 0 && getppid() != parent)
+        raise(number);
+    return 0;
+}
+
+static int go_on(const struct setpriv_options *values, const struct wish *wish, pid_t parent)
+{
+    int result = values->reset_env ? reset_environment(&wish->privilege) : 0;
+    if (result == 0)
+        result = set_limits(&values->rlimits);
+    if (result == 0 && (values->nnp || values->no_new_privs) &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        result = fail(errno, "cannot forbid new privileges");
+    if (result == 0)
+        result = privilege_apply(&wish->privilege);
+    return result == 0 ? set_death_signal(wish->death_signal, parent) : result;
+}
+
+static int dump(const struct setpriv_options *values)
+{
+    autotext struct text text = {0};
+    int result = privilege_dump(&text, values->json, values->dump > 1);
+    if (result == 0)
+        result = write_all(STDOUT_FILENO, "standard output", text.data, text.length);
+    return result < 0 ? result : CHAIN_END(0);
+}
+
+static int apply(const struct call *call, struct chain *chain)
+{
+    const struct setpriv_options *values = call->values;
+    if (values->dump || values->json)
+        return dump(values);
+    pid_t parent = getppid();
+    struct wish wish = {0};
+    (void)chain;
+    int result = read_wish(call->values, &wish);
+    if (result == 0)
+        result = go_on(call->values, &wish, parent);
+    free_wish(&wish);
+    /* As setpriv(1) has it, which tells bad usage from missing rights. */
+    return result < 0 && error_get()->kind == ERROR_SYSTEM ? CHAIN_END(report_error(EXIT_PRIVERR))
+                                                           : result;
+}
+
+static const struct applet applet = {
+    .name = "setpriv",
+    .summary = "go on with other privileges",
+    .synopsis = "[options] -- NEXT [ARG...]",
+    .description =
+        "Changes ids, groups, capabilities, securebits and limits of this process and becomes "
+        "NEXT. "
+        "Options, defaults and exit codes are those of util-linux' setpriv(1). Beside them are "
+        "--permitted-caps, --rlimit and --json.\n"
+        "\n"
+        "CAP is a name with or without cap_, a number, a range such as 12-15, or all. What an exec "
+        "does to capabilities holds here as well, whether NEXT is a program or another link: a "
+        "user "
+        "other than root keeps ambient ones only.\n"
+        "\n"
+        "--pdeathsig notices when the parent has died meanwhile.\n",
+    .examples = "# an ordinary user, and no way back\n"
+                "shimbox setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs -- id\n"
+                "\n"
+                "# one capability for a user\n"
+                "shimbox setpriv --reuid 1000 --inh-caps +net_bind_service \\\n"
+                "    --ambient-caps +net_bind_service -- /srv/server\n"
+                "\n"
+                "# what there is\n"
+                "shimbox setpriv --dump\n",
+    OPTION_TABLE(options),
+    .values_size = sizeof(struct setpriv_options),
+    .failure = EXIT_STAND_IN,
+    .check = check,
+    .apply = apply,
+    LINK_APPLET,
+};
+APPLET(applet);
