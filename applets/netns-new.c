@@ -19,6 +19,7 @@
 #include "core/linux/idmap.h"
 #include "core/linux/namespace_word.h"
 #include "core/linux/netns.h"
+#include "core/linux/pin.h"
 
 struct netns_options {
     const char *name;
@@ -127,15 +128,6 @@ static int check(struct call *call, int *consumed)
     return result;
 }
 
-static int print_line(const char *text)
-{
-    autotext struct text line = {0};
-    text_append_format(&line, "%s\n", text);
-    if (line.failed)
-        return fail(ENOMEM, "cannot compose the output");
-    return write_all(STDOUT_FILENO, "standard output", line.data, line.length);
-}
-
 /* A NAME of the directory, or a PATH. */
 static int find_path(const struct netns_options *values, const char *word, char **path)
 {
@@ -158,7 +150,7 @@ static int print_list(const struct netns_options *values)
     if (result == 0)
         result = netns_list(directory, &names);
     for (size_t i = 0; result == 0 && i < names.count; i++)
-        result = print_line(names.items[i]);
+        result = write_line(names.items[i]);
     for (size_t i = 0; i < names.count; i++)
         free((char *)(uintptr_t)names.items[i]);
     text_list_free(&names);
@@ -190,8 +182,8 @@ static int keep(const struct netns_options *values, int netns)
         result = fail(ENOMEM, "cannot keep the network namespace");
     if (result == 0)
         result = netns_pin(netns, directory, name);
-    if (result == 0 && print_line(path) < 0) {
-        netns_unpin(path);
+    if (result == 0 && write_line(path) < 0) {
+        pin_remove(path, NAMESPACE_NETWORK);
         result = -EIO;
     }
     return result;
@@ -201,7 +193,7 @@ static int hold_it(const struct process *holder)
 {
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)holder->pid);
-    int result = print_line(path);
+    int result = write_line(path);
     return result < 0 ? result : hold();
 }
 
@@ -243,7 +235,7 @@ static int apply(const struct call *call, struct chain *chain)
     if (values->list)
         result = print_list(values);
     else if (values->remove)
-        result = netns_unpin(path);
+        result = pin_remove(path, NAMESPACE_NETWORK);
     else
         result = make(call, chain);
     return result == 0 && call->argc == 0 ? CHAIN_END(0) : result;

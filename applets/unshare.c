@@ -301,6 +301,9 @@ static int furnish(const struct unshare_options *values, const struct wish *wish
         if (sys_mount(NULL, "/", NULL, MS_REC | wish->propagation, NULL) < 0)
             return fail(errno, "cannot set the propagation of all mounts");
     }
+    autoclose int proc = values->mount_proc ? mount_create_proc() : -1;
+    if (values->mount_proc && proc < 0)
+        return proc;
     if (root >= 0)
         result = root_change(root);
     else if (values->root)
@@ -308,7 +311,7 @@ static int furnish(const struct unshare_options *values, const struct wish *wish
     if (result == 0 && values->wd && chdir(values->wd) < 0)
         result = fail(errno, "cannot enter %s", values->wd);
     if (result == 0 && values->mount_proc)
-        result = mount_proc(*values->mount_proc ? values->mount_proc : "/proc");
+        result = mount_attach_path(proc, *values->mount_proc ? values->mount_proc : "/proc");
     if (result == 0 && (values->setuid || values->setgid))
         result = credentials_become(values->setuid ? &wish->uid : NULL,
                                     values->setgid ? &wish->gid : NULL, false);

@@ -58,6 +58,7 @@ int chain_put(struct chain *chain, const char *name, int fd)
         memcpy(entry->name, name, strlen(name) + 1);
     }
     entry->fd = take_fd(&owned);
+    entry->used = false;
     return 0;
 }
 
@@ -69,6 +70,15 @@ int chain_take(struct chain *chain, const char *name)
     int fd = entry->fd;
     *entry = chain->descriptors[--chain->count];
     return fd;
+}
+
+int chain_use(struct chain *chain, const char *name)
+{
+    struct chain_descriptor *entry = find(chain, name);
+    if (!entry)
+        return -1;
+    entry->used = true;
+    return entry->fd;
 }
 
 void chain_close(struct chain *chain)
@@ -136,11 +146,13 @@ int chain_export(const struct chain *chain)
         return 0;
     for (size_t i = 0; i < chain->count; i++) {
         const struct chain_descriptor *entry = &chain->descriptors[i];
-        text_append_format(&text, "%s%s:%d", i > 0 ? "," : "", entry->name, entry->fd);
+        if (entry->used)
+            continue; /* close-on-exec */
+        text_append_format(&text, "%s%s:%d", text.length > 0 ? "," : "", entry->name, entry->fd);
         if (fcntl(entry->fd, F_SETFD, 0) < 0)
             return fail(errno, "cannot hand on the descriptor '%s'", entry->name);
     }
-    if (text.failed || setenv(variable, text.data, 1) < 0)
+    if (text.length > 0 && (text.failed || setenv(variable, text.data, 1) < 0))
         return fail(ENOMEM, "cannot set %s", variable);
     return 0;
 }

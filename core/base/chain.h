@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CHAIN_DESCRIPTORS_MAX 16
@@ -25,6 +26,7 @@ struct chain {
     struct chain_descriptor {
         char name[16];
         int fd;
+        bool used; /* chain_use(): not for a foreign program any more */
     } descriptors[CHAIN_DESCRIPTORS_MAX];
 };
 
@@ -45,6 +47,10 @@ int chain_put(struct chain *chain, const char *name, int fd);
 /* Take the descriptor of that name out of the chain, -1 if it has none. The caller owns it, and
  * checks that it is what its name says. */
 int chain_take(struct chain *chain, const char *name);
+
+/* The same, but later links can have it, too: the chain still owns it. A program that is executed
+ * does not get it any more, since somebody has used it. */
+int chain_use(struct chain *chain, const char *name);
 
 /* Take over what a shimbox that executed this one left in the environment variable SHIMBOX_FDS
  * (userns:3,mount:5), and remove the variable. All of it must be well-formed, and each descriptor

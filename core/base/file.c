@@ -63,6 +63,15 @@ int write_all(int fd, const char *name, const void *bytes, size_t length)
     return 0;
 }
 
+int write_line(const char *text)
+{
+    autotext struct text line = {0};
+    text_append_format(&line, "%s\n", text);
+    if (line.failed)
+        return fail(ENOMEM, "cannot compose the output");
+    return write_all(STDOUT_FILENO, "standard output", line.data, line.length);
+}
+
 int write_value(int directory, const char *path, const char *value)
 {
     autoclose int fd = openat(directory, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

@@ -21,6 +21,10 @@ int read_file(int directory, const char *path, size_t limit, struct text *text);
 /* Write all bytes, going on after short writes and EINTR. Returns 0 or a negative errno. */
 int write_all(int fd, const char *name, const void *bytes, size_t length);
 
+/* Write a line of text, and its newline, to standard output: a command's answer. Returns 0 or a
+ * negative errno (recorded). */
+int write_line(const char *text);
+
 /* Write a small value to a kernel file that exists (procfs, sysfs, cgroupfs) in one write(2).
  * Returns 0 or a negative errno. */
 int write_value(int directory, const char *path, const char *value);

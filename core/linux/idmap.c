@@ -142,6 +142,16 @@ int idmaps_by_options(struct idmaps *maps, const struct text_list *uid, const st
     return result;
 }
 
+int idmaps_by_lists(struct idmaps *maps, const struct text_list *uid, const struct text_list *gid,
+                    const struct text_list *both, const char *word)
+{
+    if (both->count == 0)
+        return idmaps_by_options(maps, uid, gid, word);
+    if (uid->count > 0 || gid->count > 0 || word)
+        return fail_usage("--both excludes --uid-map, --gid-map and --map");
+    return idmaps_by_options(maps, both, both, NULL);
+}
+
 int idmap_insert(struct idmap *map, const char *what, uint32_t container, uint32_t host)
 {
     for (size_t i = 0; i < map->count; i++) {

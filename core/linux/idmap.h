@@ -72,6 +72,10 @@ int idmap_add_subids(struct idmap *map, bool groups, bool identity);
 int idmaps_by_options(struct idmaps *maps, const struct text_list *uid, const struct text_list *gid,
                       const char *word);
 
+/* The same with --both, one map for uids and gids, which excludes the others. */
+int idmaps_by_lists(struct idmaps *maps, const struct text_list *uid, const struct text_list *gid,
+                    const struct text_list *both, const char *word);
+
 /* The container id that maps to this host id, or the other way round. Returns 0 or -ENOENT (not
  * recorded). */
 int idmap_to_host(const struct idmap *map, uint32_t container, uint32_t *host);

@@ -156,19 +156,51 @@ int mount_attach(int mount, int target, const char *what)
     return 0;
 }
 
-int mount_proc(const char *path)
+int mount_attach_at(int mount, int target, const char *what, enum mount_place place)
+{
+    char link[40];
+    if (place == MOUNT_ON_TOP)
+        return mount_attach(mount, target, what);
+    if (sys_move_mount(mount, "", target, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH) <
+        0) {
+        int number = errno;
+        int result = fail(number, "cannot attach a mount beneath the one on %s", what);
+        if (number == EINVAL)
+            error_hint("needs Linux 6.5, and a mount there that is not locked");
+        return result;
+    }
+    if (place == MOUNT_BENEATH)
+        return 0;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", target);
+    if (sys_umount2(link, MNT_DETACH) == 0)
+        return 0;
+    /* Nothing has changed for who looks from above; now nothing has changed at all. */
+    int result = fail(errno, "cannot unmount what was mounted on %s", what);
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", mount);
+    sys_umount2(link, MNT_DETACH);
+    return result;
+}
+
+int mount_create_proc(void)
 {
     static const struct mount_options options = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                                         MOUNT_ATTR_NOEXEC};
-    step("mount proc on %s", path);
-    autoclose int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (target < 0)
-        return fail(errno, "cannot open %s to mount proc on it", path);
-    autoclose int proc = mount_create("proc", "proc", &options);
+    step("make a new proc");
+    int proc = mount_create("proc", "proc", &options);
     if (proc == -EPERM)
         error_hint("needs a new pid namespace (--pid --fork), and no mounts that hide parts of "
                    "the present /proc");
-    return proc < 0 ? proc : mount_attach(proc, target, path);
+    return proc;
+}
+
+int mount_attach_path(int mount, const char *path)
+{
+    step("attach a mount on %s", path);
+    autoclose int target = open(path, O_PATH | O_CLOEXEC);
+    if (target < 0)
+        return fail(errno, "cannot open %s to mount on it", path);
+    return mount_attach(mount, target, path);
 }
 
 int mount_set_readonly(int mount, bool recursive)

@@ -37,13 +37,27 @@ int mount_clone_locked(const char *path, bool recursive, int *pinned);
  * Returns 0 or a negative errno (recorded). */
 int mount_change(int mount, const struct mount_options *options, int userns);
 
-/* Mount a new proc, for the pid namespace of this process, on the directory at path. Returns 0 or a
- * negative errno (recorded). */
-int mount_proc(const char *path);
+/* Make a detached proc for the pid namespace of this process. In a user namespace the kernel wants
+ * to see a complete one among the present mounts: so this comes before a change of root. Returns
+ * its descriptor or a negative errno (recorded). */
+int mount_create_proc(void);
+
+/* Attach a detached mount on path, which is trusted. Returns 0 or a negative errno (recorded). */
+int mount_attach_path(int mount, const char *path);
 
 /* Attach a detached mount on target, an O_PATH descriptor. what: for messages.
  * Returns 0 or a negative errno (recorded). */
 int mount_attach(int mount, int target, const char *what);
+
+/* Where a mount is attached when something is mounted on the target. */
+enum mount_place {
+    MOUNT_ON_TOP,
+    MOUNT_BENEATH, /* below the topmost one; Linux 6.5 */
+    MOUNT_REPLACE, /* in its place, without a moment in which what is below can be seen */
+};
+
+/* The same, with a choice. target must have been opened through what is mounted there. */
+int mount_attach_at(int mount, int target, const char *what, enum mount_place place);
 
 /* Set one mount (recursive: and all below) read-only. Returns 0 or a negative errno (recorded). */
 int mount_set_readonly(int mount, bool recursive);

@@ -13,8 +13,39 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/linux/mount.h"
 #include "core/linux/mountinfo.h"
 #include "core/linux/sys.h"
+
+/* Clone and map at once; -1 where that cannot be done either. */
+static int clone_mapped_again(const char *path, const struct mount_options *options, int userns)
+{
+    bool recursive = options->idmap_recursive;
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_IDMAP | (recursive ? options->recursive_set : options->set),
+        .attr_clr = recursive ? options->recursive_clear : options->clear,
+        .propagation = options->propagation,
+        .userns_fd = (uint64_t)userns,
+    };
+    return sys_open_tree_attr(AT_FDCWD, path,
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0),
+                              &attributes, sizeof(attributes));
+}
+
+int mount_clone_idmapped(const char *path, const struct mount_options *options, int userns)
+{
+    autoclose int mount = mount_clone(AT_FDCWD, path, options->idmap_recursive);
+    if (mount < 0)
+        return mount;
+    int result = mount_change(mount, options, userns);
+    if (result != -EPERM)
+        return result < 0 ? result : take_fd(&mount);
+    int again = clone_mapped_again(path, options, userns);
+    if (again < 0)
+        return result;
+    error_clear();
+    return again;
+}
 
 /* The number of the mount that an open file is on, as mountinfo has it; -1 if it cannot be told. */
 static int mount_of(int fd)

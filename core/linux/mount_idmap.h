@@ -5,6 +5,13 @@
 
 #include <stdbool.h>
 
+#include "core/linux/mount_options.h"
+
+/* Clone the mount at path as a detached one, mapped by the user namespace and with the flags of the
+ * options, of which idmap or ridmap must be set. What is idmapped already can be mapped anew since
+ * Linux 6.15. Returns a descriptor or a negative errno (recorded). */
+int mount_clone_idmapped(const char *path, const struct mount_options *options, int userns);
+
 /* After the kernel has refused to idmap a clone of the mount at path (recursive: one of those below
  * it, too) with this user namespace: find out which mount it is and why, by trying each alone, and
  * hint at it. The kernel's answers stand for several causes. Does nothing if none is found. */

@@ -47,16 +47,25 @@ static int copy_checked(int fd, const char *what, enum namespace_type type)
     return copy < 0 ? fail(errno, "cannot copy %s", what) : copy;
 }
 
+static int fail_missing(enum namespace_type type)
+{
+    int result = fail(ENOENT, "no %s namespace in the chain", namespace_name(type));
+    error_hint("an earlier link makes one: %s",
+               type == NAMESPACE_USER ? "userns-fd ... --" : "netns-new ... --");
+    return result;
+}
+
 int namespace_of_chain(struct chain *chain, enum namespace_type type)
 {
-    bool user = type == NAMESPACE_USER;
-    autoclose int fd = chain_take(chain, user ? CHAIN_USERNS : CHAIN_NETNS);
-    if (fd < 0) {
-        int result = fail(ENOENT, "no %s namespace in the chain", namespace_name(type));
-        error_hint("an earlier link makes one: %s", user ? "userns-fd ... --" : "netns-new ... --");
-        return result;
-    }
-    return copy_checked(fd, "the chain's descriptor", type);
+    autoclose int fd = chain_take(chain, type == NAMESPACE_USER ? CHAIN_USERNS : CHAIN_NETNS);
+    return fd < 0 ? fail_missing(type) : copy_checked(fd, "the chain's descriptor", type);
+}
+
+int userns_of_chain_shared(struct chain *chain)
+{
+    int fd = chain_use(chain, CHAIN_USERNS);
+    return fd < 0 ? fail_missing(NAMESPACE_USER)
+                  : copy_checked(fd, "the chain's descriptor", NAMESPACE_USER);
 }
 
 int mount_of_chain(struct chain *chain)

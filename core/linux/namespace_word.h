@@ -26,4 +26,6 @@ int namespace_by_word(const char *word, enum namespace_type type, struct chain *
  * above, and check what it is. Returns it or a negative errno
  * (recorded). */
 int namespace_of_chain(struct chain *chain, enum namespace_type type);
+/* The user namespace of the chain for a use that leaves it to later links, too. */
+int userns_of_chain_shared(struct chain *chain);
 int mount_of_chain(struct chain *chain);

@@ -41,12 +41,8 @@ int netns_check_name(const char *name);
 
 /* Bind the namespace on directory/name, which must not exist. The directory is made where it is
  * missing, and is a shared mount afterwards, so that the name is seen in the mount namespaces that
- * come from this one. Returns 0 or a negative errno (recorded). */
+ * come from this one; pin_remove() undoes it. Returns 0 or a negative errno (recorded). */
 int netns_pin(int netns, const char *directory, const char *name);
-
-/* Undo that: unmount and remove the file. Nothing but a network namespace is taken away. Returns 0
- * or a negative errno (recorded). */
-int netns_unpin(const char *path);
 
 /* Append the names of the network namespaces in the directory, sorted. A directory that is missing
  * has none. Returns 0 or a negative errno (recorded). */

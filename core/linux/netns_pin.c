@@ -4,12 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 #include "core/base/trace.h"
 #include "core/linux/mount.h"
 #include "core/linux/netns.h"
+#include "core/linux/pin.h"
 #include "core/linux/sys.h"
 
 int netns_directory(const char *directory, char **path)
@@ -129,35 +128,10 @@ int netns_pin(int netns, const char *directory, const char *name)
     autoclose int parent = share_directory(directory);
     if (parent < 0)
         return parent;
-    step("bind the network namespace on %s/%s", directory, name);
-    autoclose int file =
-        openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
-    if (file < 0)
-        return fail(errno, "cannot create %s/%s", directory, name);
-    autoclose int mount = mount_clone(netns, "", false);
-    result = mount < 0 ? mount : mount_attach(mount, file, name);
-    if (result < 0)
-        unlinkat(parent, name, 0);
-    return result;
-}
-
-static bool is_netns(int directory, const char *name)
-{
-    autoclose int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return fd >= 0 && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
-}
-
-int netns_unpin(const char *path)
-{
-    if (!is_netns(AT_FDCWD, path)) {
-        if (access(path, F_OK) < 0)
-            return fail(errno, "cannot find %s", path);
-        return fail(EINVAL, "%s is not a network namespace", path);
-    }
-    step("remove %s", path);
-    if (sys_umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-        return fail(errno, "cannot unmount %s", path);
-    return unlink(path) < 0 ? fail(errno, "cannot remove %s", path) : 0;
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return fail(ENOMEM, "cannot keep the network namespace");
+    return pin_namespace(netns, parent, name, path);
 }
 
 static int compare(const void *a, const void *b)
@@ -177,7 +151,8 @@ int netns_list(const char *directory, struct text_list *names)
     }
     int result = 0;
     for (struct dirent *entry; result == 0 && (entry = readdir(entries));) {
-        char *name = is_netns(fd, entry->d_name) ? strdup(entry->d_name) : NULL;
+        char *name =
+            pin_exists(fd, entry->d_name, NAMESPACE_NETWORK) ? strdup(entry->d_name) : NULL;
         if (name)
             result = text_list_add(names, name);
     }

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Open path as a process would that has `root` (a descriptor of a directory) for its root
@@ -15,6 +16,12 @@ int path_open_in_root(int root, const char *path, int flags);
 /* The same for a path that may well be missing: -ENOENT is not recorded, since to compose a message
  * takes longer than to look. */
 int path_look_in_root(int root, const char *path, int flags);
+
+/* Open the path as O_PATH, from this process's own root or working directory: where follow is
+ * false, no component may be a symbolic link (-ELOOP). Returns a descriptor or a negative errno
+ * (recorded).
+ */
+int path_open_plain(const char *path, bool follow);
 
 /* The same by walking component by component: what path_open_in_root() does where openat2(2) is
  * missing, or forbidden by a seccomp filter (then it fails with EPERM). It refuses all links that

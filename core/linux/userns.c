@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -40,7 +41,7 @@ static int check_alive(const struct process *child)
     return 0;
 }
 
-int userns_create(int proc, const struct idmaps *maps)
+int userns_hold(int proc, const struct idmaps *maps, struct process *holder)
 {
     pid_t parent = getpid();
     autoprocess struct process child = NO_PROCESS;
@@ -61,7 +62,34 @@ int userns_create(int proc, const struct idmaps *maps)
     int result = idmaps_write(proc, pid, maps);
     if (result == 0)
         result = check_alive(&child);
-    return result < 0 ? result : take_fd(&fd);
+    if (result < 0)
+        return result;
+    *holder = child;
+    child = NO_PROCESS;
+    return take_fd(&fd);
+}
+
+int userns_create(int proc, const struct idmaps *maps)
+{
+    autoprocess struct process holder = NO_PROCESS;
+    return userns_hold(proc, maps, &holder);
+}
+
+int userns_maps_caller(int userns)
+{
+    int status;
+    const unsigned overflow = 65534;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (sys_setns(userns, CLONE_NEWUSER) < 0)
+            _exit(2);
+        _exit(geteuid() == overflow || getegid() == overflow ? 0 : 1);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return -1;
+    }
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) < 2 ? WEXITSTATUS(status) : -1;
 }
 
 static bool same_map(const struct idmap *one, const struct idmap *other)
