@@ -11,9 +11,10 @@
 /* Lifecycle commands (run): their own failure, as runc has it. */
 #define EXIT_LIFECYCLE 1
 
-/* Stand-ins for other people's tools (unshare): their own failure, as util-linux has it. */
-#define EXIT_STAND_IN 1
-#define EXIT_PRIVERR  127 /* setpriv: a privilege could not be changed */
+/* Stand-ins for the tools of util-linux: what those end with. */
+#define EXIT_STAND_IN                                                                              \
+    1 /* stand-ins for util-linux (unshare, nsenter, setpriv): their own failure */
+#define EXIT_PRIVERR 127 /* setpriv: a privilege could not be changed */
 
 /* Links and other commands that run a program and become it, or wait for it. */
 #define EXIT_OUTPUT_LIMIT 123 /* the program was ended because it wrote too much */
