@@ -49,6 +49,9 @@ int idmap_parse(struct idmap *map, const char *what, const char *text);
  * on either side. Returns 0 or a negative errno (recorded). */
 int idmap_check(const struct idmap *map, const char *what);
 
+/* Put ranges in the order of their container ids. */
+void id_ranges_sort(struct id_range *ranges, size_t count);
+
 /* The maps by a word: "auto" (0 to the caller, then the subordinate ids of the caller by name and
  * by uid, all ranges added up), "root" (0 to the caller), "current" (the caller's id to itself),
  * "subids" (identity map of the subordinate ranges, for nesting), "identity" is not a word.
