@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 
@@ -226,4 +227,12 @@ int idmap_to_container(const struct idmap *map, uint32_t host, uint32_t *contain
         }
     }
     return -ENOENT;
+}
+
+bool idmaps_have_caller(const struct idmaps *maps)
+{
+    uint32_t container;
+
+    return idmap_to_container(&maps->uid, geteuid(), &container) == 0 &&
+           idmap_to_container(&maps->gid, getegid(), &container) == 0;
 }

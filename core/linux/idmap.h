@@ -84,6 +84,9 @@ int idmaps_by_lists(struct idmaps *maps, const struct text_list *uid, const stru
 int idmap_to_host(const struct idmap *map, uint32_t container, uint32_t *host);
 int idmap_to_container(const struct idmap *map, uint32_t host, uint32_t *container);
 
+/* Are the caller's effective ids among the host ids? */
+bool idmaps_have_caller(const struct idmaps *maps);
+
 /* Give the user namespace of process pid (a child that has just been created in it) its maps. One
  * write each; setgroups is denied first when the kernel demands it; newuidmap and newgidmap are run
  * only where the kernel would refuse the write. Both maps are read back and compared.
