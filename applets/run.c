@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
@@ -19,6 +21,7 @@
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/spec_default.h"
+#include "core/oci/spec_edit.h"
 
 struct run_options {
     const char *bundle;
@@ -28,6 +31,7 @@ struct run_options {
     bool no_pivot;
     const char *rootfs;
     bool strict;
+    bool tty;
 };
 
 #define FIELD(name) ((uint16_t)offsetof(struct run_options, name))
@@ -47,6 +51,8 @@ static const struct option options[] = {
      "Use this root file system, whatever the config says"},
     {0, OPTION_FLAG, FIELD(strict), "strict", "",
      "Refuse a config with fields that are not applied"},
+    {'t', OPTION_FLAG, FIELD(tty), "tty", "",
+     "Without a config: give the program a terminal of its own"},
 };
 
 /* A name that may stand in a path: one component, not hidden, not an option. */
@@ -90,8 +96,15 @@ static int load_config(const struct run_options *values, bool privileged, struct
     if (!values->bundle && !values->config) {
         *embedded = !values->rootfs;
         struct json_object *document = spec_default(privileged ? SPEC_PLAIN : SPEC_ROOTLESS);
+        if (document && values->tty && spec_set_terminal(document) < 0) {
+            json_object_put(document);
+            return -EINVAL;
+        }
         return document ? config_from_document(config, "default specification", document) : -EINVAL;
     }
+    if (values->tty)
+        return fail_usage("--tty: not together with --bundle or --config (which can have "
+                          "process.terminal)");
     autofree char *path = NULL;
     autoclose int file = -1;
     const char *name = values->config;
@@ -114,6 +127,17 @@ static int load_config(const struct run_options *values, bool privileged, struct
     int result = read_all(file, name, JSON_BYTES_MAX, &text);
     return result < 0 ? result
                       : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+/* What is typed comes from standard input; if the configuration came from there, there is nothing
+ * left, and our terminal takes its place, if we have one. */
+static void find_input(const struct run_options *values, const struct config *config)
+{
+    if (!config->process.terminal || !values->config || strcmp(values->config, "-") != 0)
+        return;
+    autoclose int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal >= 0)
+        dup2(terminal, STDIN_FILENO);
 }
 
 struct unapplied {
@@ -244,6 +268,7 @@ static int run_container(const struct call *call)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
+        find_input(values, &config);
         result = run_config(values, &config, embedded, program, &occasions);
         config_free(&config);
     }

@@ -80,6 +80,9 @@ int container_prepare(struct container *container);
 /* Does it join any namespace that exists? */
 bool container_joins_namespaces(const struct container *container);
 
+/* Is its /dev a directory of the host, bound by the config? */
+bool container_binds_dev(const struct container *container);
+
 /* Create the container, run its program, pass signals on, and wait until it ends. Everything that
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the
  * program's, or 128 plus the signal) or a negative errno (recorded). */

@@ -12,6 +12,7 @@ _Noreturn void setup_container(struct container *container);
  * config's field). All work on the container's root by descriptor, before the root is changed. */
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
+int setup_terminal(struct container *container);       /* process.terminal, consoleSize */
 int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
 int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
 int setup_attach_root(struct container *container);    /* root.path */

@@ -79,7 +79,7 @@ static int make_defaults(int dev)
 }
 
 /* A /dev that the user binds is taken as it is, like everything that is bound. */
-static bool has_bound_dev(const struct container *container)
+bool container_binds_dev(const struct container *container)
 {
     for (size_t i = 0; i < container->config->mount_count; i++) {
         if (container->options[i].bind &&
@@ -91,7 +91,7 @@ static bool has_bound_dev(const struct container *container)
 
 int setup_devices(struct container *container)
 {
-    if (container->config->namespaces[NAMESPACE_MOUNT].path || has_bound_dev(container))
+    if (container->config->namespaces[NAMESPACE_MOUNT].path || container_binds_dev(container))
         return 0;
     int result = make_listed(container);
     if (result < 0)

@@ -109,7 +109,7 @@ int sync_receive(int channel, int *fd)
         return SYNC_EOF;
     bool whole = message.type == SYNC_ERROR ? length == (ssize_t)sizeof(message)
                                             : length == (ssize_t)BARE_LENGTH;
-    if (!whole || malformed || message.type <= SYNC_EOF || message.type > SYNC_CHILD)
+    if (!whole || malformed || message.type <= SYNC_EOF || message.type > SYNC_TERMINAL)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);

@@ -3,6 +3,7 @@
  *
  *     parent                                child
  *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
+ *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
@@ -23,7 +24,8 @@ enum sync_type {
     SYNC_READY,
     SYNC_RUN,
     SYNC_ERROR,
-    SYNC_CHILD, /* with the pidfd of a process that was made on behalf of the parent */
+    SYNC_CHILD,    /* with the pidfd of a process that was made on behalf of the parent */
+    SYNC_TERMINAL, /* with the master of the container's terminal */
 };
 
 /* Make the channel. Returns 0 or a negative errno (recorded). */
