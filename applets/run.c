@@ -303,6 +303,13 @@ static const struct applet applet = {
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
         "/etc/subgid where there are any, else with one id.\n"
         "\n"
+        "With process.terminal, or --tty, the program has a terminal of the container's own. What "
+        "is "
+        "typed on standard input goes there, what it shows to standard output. If standard input "
+        "is a terminal, that is raw meanwhile, and gets its modes back in the end (not after kill "
+        "-9 of shimbox: then `stty sane` helps). The size is that of the caller's terminal, else "
+        "consoleSize. The end of an input that is no terminal is typed as ^D, once.\n"
+        "\n"
         "Fields of the configuration that are not applied yet are named in a warning each.\n",
     .examples = "# a container on any machine\n"
                 "shimbox run -- shimbox --list\n"
