@@ -30,6 +30,7 @@ test_packages=(
     libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev # the debug build and tests of core
     hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
+    e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools erofs-utils genisoimage # superblocks
     procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )

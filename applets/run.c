@@ -29,6 +29,7 @@ struct run_options {
     const char *pid_file;
     uint32_t preserve_fds;
     bool no_pivot;
+    bool no_new_keyring;
     const char *rootfs;
     bool strict;
     bool tty;
@@ -47,6 +48,8 @@ static const struct option options[] = {
      "Pass N descriptors on, from 3 upwards"},
     {0, OPTION_FLAG, FIELD(no_pivot), "no-pivot", "",
      "Cover the old root instead of calling pivot_root"},
+    {0, OPTION_FLAG, FIELD(no_new_keyring), "no-new-keyring", "",
+     "Keep the caller's session keyring"},
     {0, OPTION_TEXT, FIELD(rootfs), "rootfs", "DIR",
      "Use this root file system, whatever the config says"},
     {0, OPTION_FLAG, FIELD(strict), "strict", "",
@@ -215,7 +218,7 @@ static void release(void *context)
 }
 
 static int run_config(const struct run_options *values, const struct config *config, bool embedded,
-                      char **program, struct occasions *occasions)
+                      const char *id, char **program, struct occasions *occasions)
 {
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
@@ -231,6 +234,8 @@ static int run_config(const struct run_options *values, const struct config *con
     container.embedded_root = embedded;
     container.program = program || !embedded ? program : embedded_program;
     container.no_pivot = values->no_pivot;
+    container.no_new_keyring = values->no_new_keyring;
+    container.id = id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
     container.when_setting_up = warn;
@@ -269,7 +274,7 @@ static int run_container(const struct call *call)
     result = load_config(values, privileged, &config, &embedded);
     if (result == 0) {
         find_input(values, &config);
-        result = run_config(values, &config, embedded, program, &occasions);
+        result = run_config(values, &config, embedded, id, program, &occasions);
         config_free(&config);
     }
     return result;

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
-"""Run the tests and count: run.py [--full] [NAME...]; called by `build.sh test`.
+"""Run the tests and count: run.py [--full] [--jobs N] [NAME...]; called by `build.sh test`.
 SPDX-License-Identifier: Apache-2.0
+
+As root, as many suites run at a time as there are processors, each in mount and pid namespaces of
+its own with its own /tmp, so that none sees what others leave or mount; what a suite leaves running
+ends with it.
 
 Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
 bats and Python files run with build/shimbox and again with build/debug/shimbox; those that an
@@ -9,12 +13,14 @@ without folder and suffix. The last line is `N passed, N failed, N skipped`.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -24,7 +30,15 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_readme"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_quantity", "test_schema", "test_user"}
-SECONDS, SECONDS_FULL = 300, 3600
+SECONDS, SECONDS_FULL = 600, 3600
+DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
+# Suites that want the machine, or the build folder, for themselves: they run after the others.
+ALONE = {"bench", "build"}
+ISOLATED = [
+    "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+    "sh", "-euc",
+    'umount -l /proc; mount -t proc proc /proc; mount -t tmpfs -o mode=1777 tmp /tmp;'
+    ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox; exec "$@"', "sh"]
 LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*-?\s*(.*)")
 SKIP = re.compile(r"\s#\s*skip\b:?\s*(.*)", re.IGNORECASE)
 
@@ -58,6 +72,7 @@ class Counts:
     def __init__(self, expected_skips):
         self.passed, self.failed, self.skipped = 0, [], []
         self.expected_skips = expected_skips
+        self.lock = threading.Lock()
 
     def skip(self, suite, name, reason):
         self.skipped.append(f"{suite}: {name}: {reason or 'no reason given'}")
@@ -119,8 +134,9 @@ def run_suite(suite, counts, full):
     """Run one file; print one line, and everything it said if a test failed."""
     start = time.monotonic()
     limit = SECONDS_FULL if full else SECONDS
+    isolation = ISOLATED if os.geteuid() == 0 and suite.build else []
     process = subprocess.Popen(
-        suite.command, cwd=TOP, env=suite.environment(full), stdin=subprocess.DEVNULL,
+        [*isolation, *suite.command], cwd=TOP, env=suite.environment(full), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         output = process.communicate(timeout=limit)[0]
@@ -128,19 +144,24 @@ def run_suite(suite, counts, full):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, late = read_rest(process), True
+    with counts.lock:
+        judge(suite, counts, process.returncode, output, late, time.monotonic() - start)
+
+
+def judge(suite, counts, status, output, late, seconds):
+    """Count what a suite said, and tell."""
     text = output.decode(errors="replace")
     before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
     read_tap(suite, text, counts)
     if late:
-        counts.failed.append(f"{suite}: did not end within {limit} s")
+        counts.failed.append(f"{suite}: did not end in time")
     elif len(counts.failed) == failed_before:
-        if process.returncode != 0:
-            counts.failed.append(f"{suite}: ended with {process.returncode}")
+        if status != 0:
+            counts.failed.append(f"{suite}: ended with {status}")
         elif counts.passed + len(counts.skipped) == before:
             counts.failed.append(f"{suite}: has no tests")
     failed = len(counts.failed) - failed_before
     done = counts.passed + len(counts.skipped) - before
-    seconds = time.monotonic() - start
     print(f"{'not ok' if failed else 'ok':6} {suite}: {done} done, {failed} failed, {seconds:.1f} s")
     if failed:
         print("".join(f"    {line}\n" for line in text.splitlines()[-400:]), end="")
@@ -175,6 +196,26 @@ def read_tap(suite, text, counts):
         counts.failed.append(f"{suite}: {seen} of {planned or 'an unknown number of'} tests reported")
 
 
+def prepare(suites):
+    """What suites would otherwise make at the same time: the ordinary user, a Debian system."""
+    script = ". tests/lib/helpers.bash; need_unprivileged_user"
+    if any(suite.path.stem in DEBIAN for suite in suites):
+        script += '; t=$(mktemp -d); debian_rootfs "$t/root" || true; rm -rf --one-file-system "$t"'
+    environment = dict(os.environ, PROBE=str(TOP / "build/tests/probe"))
+    subprocess.run(["bash", "-c", script], cwd=TOP, env=environment, check=False,
+                   stdin=subprocess.DEVNULL)
+
+
+def run_all(suites, counts, full, jobs):
+    """Side by side, then those that want to be alone."""
+    alone = [s for s in suites if s.path.stem in ALONE]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for _ in pool.map(lambda s: run_suite(s, counts, full), [s for s in suites if s not in alone]):
+            pass
+    for suite in alone:
+        run_suite(suite, counts, full)
+
+
 def wanted(suite, names):
     name = str(suite.path.relative_to(TOP))
     return not names or any(
@@ -184,6 +225,8 @@ def wanted(suite, names):
 def main():
     parser = argparse.ArgumentParser(prog="build.sh test")
     parser.add_argument("--full", action="store_true", help="the second tier too")
+    parser.add_argument("--jobs", type=int, metavar="N", help="suites at a time",
+                        default=os.cpu_count() if os.geteuid() == 0 else 1)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     suites = [s for s in find_suites(options.full) if wanted(s, options.names)]
@@ -191,8 +234,8 @@ def main():
         if not any(wanted(s, [name]) for s in suites):
             parser.error(f"no test file '{name}'")
     counts = Counts(read_expected_skips())
-    for suite in suites:
-        run_suite(suite, counts, options.full)
+    prepare(suites)
+    run_all(suites, counts, options.full, options.jobs)
     for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
         if rows:
             print(f"\n{title}:")

@@ -18,6 +18,7 @@ struct globals {
     const char *rootless; /* "true", "false" or "auto" */
     const char *trace;    /* NULL: off, "": standard error, else a file */
     char **command_line;  /* all of it, from argv[0] on */
+    unsigned filled;      /* what start_stdio() returned */
 };
 
 /* One call of an applet. */

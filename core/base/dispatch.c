@@ -193,10 +193,11 @@ static int answer(const struct front *front, const char *operand)
 }
 
 /* shimbox [global options] APPLET … */
-static int dispatch_front(int argc, char **argv)
+static int dispatch_front(int argc, char **argv, unsigned filled)
 {
     struct front front = {
-        .globals = {.log_format = "text", .rootless = "auto", .command_line = argv}};
+        .globals = {
+            .log_format = "text", .rootless = "auto", .command_line = argv, .filled = filled}};
     int operand;
     if (options_parse(global_options, global_option_count, argc, argv, &front, &operand, NULL) <
             0 ||
@@ -230,14 +231,13 @@ static int dispatch_front(int argc, char **argv)
 int dispatch(int argc, char **argv)
 {
     const struct globals defaults = {
-        .log_format = "text", .rootless = "auto", .command_line = argv};
+        .log_format = "text", .rootless = "auto", .command_line = argv, .filled = start_stdio()};
     const char *program = argc > 0 ? argv[0] : "";
     const char *slash = strrchr(program, '/');
     const struct applet *applet = applet_find(slash ? slash + 1 : program);
-    start_stdio();
     if (start_check_privilege() < 0)
         return report_error(applet ? applet->failure : EXIT_TROUBLE);
     if (applet)
         return run_named(applet, &defaults, argc, argv);
-    return dispatch_front(argc, argv);
+    return dispatch_front(argc, argv, defaults.filled);
 }

@@ -14,14 +14,16 @@
 
 #include "core/base/error.h"
 
-void start_stdio(void)
+unsigned start_stdio(void)
 {
+    unsigned closed = 0;
     struct pollfd standard[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
     if (poll(standard, 3, 0) <= 0)
-        return;
+        return 0;
     for (int fd = 0; fd < 3; fd++) {
         if (!(standard[fd].revents & POLLNVAL))
             continue;
+        closed |= 1U << fd;
         /* All lower numbers are in use, so the new descriptor gets this one. */
         if (open("/dev/null", O_RDWR | O_NOCTTY) >= 0)
             continue;
@@ -31,6 +33,7 @@ void start_stdio(void)
         if (pipe(ends) == 0)
             close(ends[1]);
     }
+    return closed;
 }
 
 static bool has_file_capabilities(const char *path, bool *known)

@@ -47,6 +47,43 @@ int parse_id(const char *text, uint32_t *id)
     return parse_u32(text, ID_MAX, id);
 }
 
+/* The number that *text starts with; *text moves behind it. */
+static int take_number(const char **text, uint32_t max, uint32_t *number)
+{
+    char digits[12];
+    size_t length = strspn(*text, "0123456789");
+
+    if (length >= sizeof(digits))
+        return -ERANGE;
+    memcpy(digits, *text, length);
+    digits[length] = '\0';
+    *text += length;
+    return parse_u32(digits, max, number);
+}
+
+int parse_number_list(const char *text, uint32_t max, uint64_t *bits)
+{
+    for (;;) {
+        uint32_t first;
+        int result = take_number(&text, max, &first);
+        uint32_t last = first;
+
+        if (result == 0 && *text == '-') {
+            text++;
+            result = take_number(&text, max, &last);
+        }
+        if (result < 0)
+            return result;
+        if (last < first || (*text && *text != ','))
+            return -EINVAL;
+        for (uint32_t number = first; bits && number <= last; number++)
+            bits[number / 64] |= UINT64_C(1) << number % 64;
+        if (!*text)
+            return 0;
+        text++;
+    }
+}
+
 size_t utf8_sequence(const char *text, uint32_t *code)
 {
     const unsigned char *byte = (const unsigned char *)text;

@@ -19,6 +19,11 @@ int parse_u32(const char *text, uint32_t max, uint32_t *number);
 /* Parse a user or group id, 0 to ID_MAX. Results as above. */
 int parse_id(const char *text, uint32_t *id);
 
+/* Parse a list of numbers as cpuset(7) has it: "0-3,7". Digits, dashes and commas alone, ranges
+ * upwards. bits: NULL, or room for max + 1 bits, of which those of the list are set, the others
+ * left as they are; also on failure some may be. Results as above. */
+int parse_number_list(const char *text, uint32_t max, uint64_t *bits);
+
 /* The well-formed UTF-8 sequence that text starts with: its length in bytes (1 to 4) and, unless
  * NULL, the code point; 0 when the bytes are none (overlong forms and surrogates included), or at
  * the NUL. */

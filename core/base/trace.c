@@ -166,6 +166,20 @@ void trace_child(const char *name)
     }
 }
 
+uint64_t trace_clock(void)
+{
+    return trace_enabled ? now() : 0;
+}
+
+void trace_clock_moved(uint64_t before)
+{
+    if (!trace_enabled)
+        return;
+    uint64_t distance = now() - before;
+    trace.origin += distance;
+    trace.begin += distance;
+}
+
 int trace_descriptor(void)
 {
     return descriptor;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 extern bool trace_enabled;
 
@@ -30,6 +31,11 @@ int trace_start(const char *path);
 /* After fork or clone (without CLONE_VM), in the child: this process is a track of its own, called
  * name. What the parent was doing is not the child's. */
 void trace_child(const char *name);
+
+/* Entering a time namespace moves this process's clock; the trace goes on as if it had not. before:
+ * what trace_clock() said just before that, 0 when tracing is off. */
+uint64_t trace_clock(void);
+void trace_clock_moved(uint64_t before);
 
 /* The descriptor that events go to, -1 when tracing is off: for who closes all descriptors. */
 int trace_descriptor(void);

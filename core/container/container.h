@@ -31,6 +31,8 @@ struct container {
                              it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
     bool no_pivot;      /* cover the old root instead of pivot_root(2) */
+    bool no_new_keyring;    /* keep the caller's session keyring */
+    const char *id;         /* the container's name, NULL: it has none */
     unsigned preserved_fds; /* descriptors from 3 on that the program gets */
     const char *pid_file;   /* NULL: none */
     /* Two occasions to do what need not be done before, with context; NULL: nothing. While the

@@ -15,11 +15,12 @@
 #include "core/container/sync.h"
 #include "core/linux/namespace.h"
 #include "core/linux/process.h"
+#include "core/linux/procfs.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
 /* CLONE_NEW* of the namespaces that are new. A time namespace is none of them: its offsets have to
- * be written before a process is in it, and config_unapplied() has said that it is left out. */
+ * be written before a process is in it, so the child makes it. */
 static uint64_t new_namespaces(const struct config *config)
 {
     uint64_t flags = 0;
@@ -44,6 +45,21 @@ bool container_joins_namespaces(const struct container *container)
     return false;
 }
 
+/* Lowering it takes privilege in the initial user namespace, and the file is the caller's only
+ * until ids change: so this is done from outside, or before. pid: as the caller's /proc has it. */
+static int set_oom_score(const struct container *container, pid_t pid)
+{
+    const struct config_process *process = &container->config->process;
+    if (!process->has_oom_score)
+        return 0;
+    step("set the oom score adjustment");
+    trace_field("/process/oomScoreAdj");
+    int result = procfs_set_oom_score(container->proc, pid, process->oom_score);
+    if (result < 0)
+        error_field("/process/oomScoreAdj");
+    return result;
+}
+
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
  * child of the parent, and say which it is. From the moment of joining until the program is
  * executed, whoever has the privileges of the joined user namespace could look into these
@@ -54,8 +70,8 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
 {
     trace_child("join");
     struct process child = NO_PROCESS;
-    pid_t pid = 0;
-    if (container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    pid_t pid = set_oom_score(container, getpid());
+    if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
     if (pid == 0)
         pid = namespace_join_all(container->namespaces);
@@ -117,7 +133,9 @@ static int clone_child(struct container *container, int channel, struct process 
 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
-    int result = 0;
+    int result = container_joins_namespaces(container) ? 0 : set_oom_score(container, child->pid);
+    if (result < 0)
+        return result;
     if (container->new_user)
         result = idmaps_write(container->proc, child->pid, container->maps);
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */

@@ -179,6 +179,24 @@ static int pin_namespaces(struct container *container)
     return 0;
 }
 
+/* A parameter is for the container's namespace, which one that is joined need not be. */
+static int check_sysctls(const struct container *container)
+{
+    const struct config *config = container->config;
+    for (size_t i = 0; i < config->sysctl_count; i++) {
+        enum namespace_type type = config->sysctls[i].type;
+        if (container->namespaces[type] < 0)
+            continue;
+        int own = namespace_is_own(container->proc, container->namespaces[type], type);
+        if (own < 0)
+            return own;
+        if (own)
+            return fail_config("/linux/sysctl", "%s: the %s namespace to join is the host's",
+                               config->sysctls[i].name, namespace_name(type));
+    }
+    return 0;
+}
+
 /* The root of a new user namespace may not be allowed to reach what the privileged caller can: so
  * its mounts are cloned here, for mount_clone_locked(). Without privilege the child has the same
  * rights as we, and more: it may mount. */
@@ -254,6 +272,8 @@ int container_prepare(struct container *container)
         result = process_list_children(container->proc, &container->earlier_children);
     if (result == 0)
         result = pin_namespaces(container);
+    if (result == 0)
+        result = check_sysctls(container);
     if (result == 0)
         result = pin_root(container);
     if (result == 0)

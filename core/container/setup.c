@@ -67,6 +67,16 @@ static int set_hostname(struct container *container)
     return 0;
 }
 
+static int set_domainname(struct container *container)
+{
+    const char *domainname = container->config->domainname;
+    if (!domainname)
+        return 0;
+    if (setdomainname(domainname, strlen(domainname)) < 0)
+        return fail(errno, "cannot set the domainname %s", domainname);
+    return 0;
+}
+
 static int start_loopback(struct container *container)
 {
     const struct config_namespace *network = &container->config->namespaces[NAMESPACE_NETWORK];
@@ -153,7 +163,9 @@ static int forbid_new_privileges(struct container *container)
 /* The order, which is what most of this program is about. Mounting comes before the root is
  * changed, while paths of the host can still be named; privileges are given up last, bounding set
  * first, since dropping from it takes CAP_SETPCAP; what needs a descriptor comes before "ready",
- * after which the program's own limits hold.
+ * after which the program's own limits hold. The time namespace comes before the ids change, with
+ * which this process may lose its own files in /proc. How it is scheduled is for the program: the
+ * set-up itself has the caller's way.
  */
 static const struct setup_step {
     char name[28];
@@ -161,10 +173,14 @@ static const struct setup_step {
     int (*run)(struct container *container);
 } steps[] = {
     {"wait for ID mappings", "/linux/uidMappings", wait_for_mappings},
+    {"enter time namespace", "/linux/timeOffsets", setup_time},
     {"enter user namespace", "/linux/namespaces", enter_user_namespace},
     {"start session", "", start_session},
+    {"join session keyring", "", setup_keyring},
     {"set hostname", "/hostname", set_hostname},
+    {"set domainname", "/domainname", set_domainname},
     {"start loopback", "/linux/namespaces", start_loopback},
+    {"set sysctls", "/linux/sysctl", setup_sysctls},
     {"isolate mounts", "", isolate_mounts},
     {"attach root", "/root/path", setup_attach_root},
     {"mount file systems", "/mounts", setup_mounts},
@@ -179,6 +195,9 @@ static const struct setup_step {
     {"set root propagation", "/linux/rootfsPropagation", set_root_propagation},
     {"set working directory", "/process/cwd", setup_working_directory},
     {"wait to run", "", wait_to_run},
+    {"set scheduling", "/process/scheduler", setup_schedule_as_user},
+    {"set memory policy", "/linux/memoryPolicy", setup_memory_policy},
+    {"set personality", "/linux/personality", setup_personality},
     {"own standard streams", "/process/user", own_stdio},
     {"bound capabilities", "/process/capabilities", bound_capabilities},
     {"become user", "/process/user", become_user},

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 struct container;
 
 /* Do all steps and execute the program. Never returns; a failure is sent to the parent. */
@@ -27,3 +29,15 @@ int setup_environment(struct container *container);
 int setup_working_directory(struct container *container);         /* process.cwd */
 int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
 int setup_execute(struct container *container);
+
+/* What belongs to the process and its namespaces. */
+int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
+int setup_keyring(struct container *container); /* a session keyring of its own */
+int setup_sysctls(struct container *container); /* linux.sysctl */
+int setup_schedule_as_user(struct container *container); /* as below, where the caller is no root */
+int setup_memory_policy(struct container *container);    /* linux.memoryPolicy */
+int setup_personality(struct container *container);      /* linux.personality */
+
+/* process.scheduler and process.ioPriority of the process pid, 0 for the caller. Returns 0 or a
+ * negative errno (recorded with the config's field). */
+int setup_schedule(const struct container *container, pid_t pid);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
+#include "core/linux/mountinfo.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -74,44 +74,20 @@ static int hide_mount(const char *path)
     return cover < 0 ? cover : mount_attach(cover, fd, path);
 }
 
-/* "\040" stands for a blank, in place. */
-static void unescape(char *text)
-{
-    char *to = text;
-    for (; *text; text++) {
-        unsigned code;
-        if (*text == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
-            *to++ = (char)code;
-            text += 3;
-        } else {
-            *to++ = *text;
-        }
-    }
-    *to = '\0';
-}
-
 /* With chroot the host's mounts stay in the namespace. A complete proc or sysfs among them would
  * allow who makes a user namespace in the container to mount a new one, in which nothing is masked
- * (GHSA-fh74-hm69-rqjw). Lines of mountinfo: proc_pid_mountinfo(5). */
+ * (GHSA-fh74-hm69-rqjw). */
 static int hide_kernel_mounts(const struct container *container)
 {
     autotext struct text mounts = {0};
     int result = read_file(container->proc, "self/mountinfo", 64 << 20, &mounts);
-    char *rest = NULL;
-    for (char *line = result == 0 ? strtok_r(mounts.data, "\n", &rest) : NULL; line && result == 0;
-         line = strtok_r(NULL, "\n", &rest)) {
-        const char *type = strstr(line, " - ");
-        char *path = line;
-        for (int field = 1; path && field < 5; field++) {
-            path = strchr(path, ' ');
-            path += path != NULL;
-        }
-        if (!type || !path ||
-            (strncmp(type, " - proc ", 8) != 0 && strncmp(type, " - sysfs ", 9) != 0))
-            continue;
-        path[strcspn(path, " ")] = '\0';
-        unescape(path);
-        result = hide_mount(path);
+    char *rest = mounts.data;
+    struct mountinfo mount;
+    int found = 1;
+    while (result == 0 && found != 0) {
+        found = mountinfo_next(&rest, &mount);
+        if (found > 0 && (strcmp(mount.type, "proc") == 0 || strcmp(mount.type, "sysfs") == 0))
+            result = hide_mount(mount.point);
     }
     return result;
 }

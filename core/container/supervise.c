@@ -21,6 +21,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/setup.h"
 #include "core/container/sync.h"
 #include "core/container/terminal.h"
 #include "core/linux/process.h"
@@ -79,6 +80,10 @@ static int make_ready(struct supervision *supervision)
         return fail(EPROTO, "message out of order from the container");
     supervision->ready = true;
     int result = set_rlimits(supervision);
+    /* Privilege in the initial user namespace again. An ordinary user has none, and may not have
+     * the ids of the child, which then does it itself. */
+    if (result == 0 && supervision->container->privileged)
+        result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
         result = write_pid_file(supervision);
     if (result == 0)

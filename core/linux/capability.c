@@ -116,6 +116,30 @@ bool capability_have(int number)
     return join(data[0].effective, data[1].effective) >> number & 1;
 }
 
+int capability_get(struct capability_sets *sets)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    if (capget(&header, data) < 0)
+        return -errno;
+    *sets = (struct capability_sets){
+        .effective = join(data[0].effective, data[1].effective),
+        .permitted = join(data[0].permitted, data[1].permitted),
+        .inheritable = join(data[0].inheritable, data[1].inheritable),
+    };
+    for (int number = 0; number < 64; number++) {
+        int present = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+
+        if (present < 0)
+            break; /* past the last one that this kernel has */
+        sets->bounding |= (uint64_t)present << number;
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) > 0)
+            sets->ambient |= UINT64_C(1) << number;
+    }
+    return 0;
+}
+
 int capability_bound(uint64_t bounding)
 {
     step("drop capabilities from the bounding set");

@@ -29,6 +29,9 @@ uint64_t capability_known(void);
 /* Does this process have that capability in its effective set? */
 bool capability_have(int number);
 
+/* The five sets of this process. Returns 0 or a negative errno (not recorded). */
+int capability_get(struct capability_sets *sets);
+
 /* Drop from the bounding set whatever is not in `bounding`. Needs CAP_SETPCAP where something is to
  * be dropped. Returns 0 or a negative errno (recorded). */
 int capability_bound(uint64_t bounding);

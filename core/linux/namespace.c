@@ -7,8 +7,12 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -17,21 +21,49 @@
 
 static const struct {
     char name[8];
+    char file[8];
     uint32_t flag;
+    uint32_t initial; /* inode number: include/linux/proc_ns.h, from 6.18 on uapi/linux/nsfs.h */
 } namespaces[NAMESPACE_TYPES] = {
-    [NAMESPACE_USER] = {"user", CLONE_NEWUSER},
-    [NAMESPACE_MOUNT] = {"mount", CLONE_NEWNS},
-    [NAMESPACE_PID] = {"pid", CLONE_NEWPID},
-    [NAMESPACE_NETWORK] = {"network", CLONE_NEWNET},
-    [NAMESPACE_IPC] = {"ipc", CLONE_NEWIPC},
-    [NAMESPACE_UTS] = {"uts", CLONE_NEWUTS},
-    [NAMESPACE_CGROUP] = {"cgroup", CLONE_NEWCGROUP},
-    [NAMESPACE_TIME] = {"time", CLONE_NEWTIME},
+    [NAMESPACE_USER] = {"user", "user", CLONE_NEWUSER, 0xeffffffd},
+    [NAMESPACE_MOUNT] = {"mount", "mnt", CLONE_NEWNS, 0xeffffff8},
+    [NAMESPACE_PID] = {"pid", "pid", CLONE_NEWPID, 0xeffffffc},
+    [NAMESPACE_NETWORK] = {"network", "net", CLONE_NEWNET, 0xeffffff9},
+    [NAMESPACE_IPC] = {"ipc", "ipc", CLONE_NEWIPC, 0xefffffff},
+    [NAMESPACE_UTS] = {"uts", "uts", CLONE_NEWUTS, 0xeffffffe},
+    [NAMESPACE_CGROUP] = {"cgroup", "cgroup", CLONE_NEWCGROUP, 0xeffffffb},
+    [NAMESPACE_TIME] = {"time", "time", CLONE_NEWTIME, 0xeffffffa},
 };
 
 const char *namespace_name(enum namespace_type type)
 {
     return namespaces[type].name;
+}
+
+const char *namespace_file(enum namespace_type type)
+{
+    return namespaces[type].file;
+}
+
+/* Are the numbers of the initial mount and network namespaces fixed as well? */
+static bool are_all_fixed(void)
+{
+    struct utsname name;
+    char *end;
+    if (uname(&name) < 0)
+        return false;
+    unsigned long major = strtoul(name.release, &end, 10);
+    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    return major > 6 || (major == 6 && minor >= 18);
+}
+
+int namespace_is_initial(enum namespace_type type, uint64_t inode)
+{
+    if (inode == namespaces[type].initial)
+        return 1;
+    if (type != NAMESPACE_MOUNT && type != NAMESPACE_NETWORK)
+        return 0;
+    return are_all_fixed() ? 0 : -1;
 }
 
 int namespace_by_name(const char *name)
@@ -61,11 +93,33 @@ int namespace_open(const char *path, enum namespace_type type)
     return take_fd(&fd);
 }
 
+/* What /proc/PID/ns calls it. */
+static const char *file_name(enum namespace_type type)
+{
+    if (type == NAMESPACE_MOUNT)
+        return "mnt";
+    return type == NAMESPACE_NETWORK ? "net" : namespace_name(type);
+}
+
+int namespace_is_own(int proc, int fd, enum namespace_type type)
+{
+    char path[24];
+    struct stat given;
+    struct stat own;
+    snprintf(path, sizeof(path), "self/ns/%s", file_name(type));
+    if (fstat(fd, &given) < 0 || fstatat(proc, path, &own, 0) < 0)
+        return fail(errno, "cannot examine the %s namespace", namespace_name(type));
+    return given.st_dev == own.st_dev && given.st_ino == own.st_ino;
+}
+
 static int join(int fd, enum namespace_type type)
 {
     step("join %s namespace", namespace_name(type));
+    uint64_t before = type == NAMESPACE_TIME ? trace_clock() : 0;
     if (sys_setns(fd, (int)namespace_flag(type)) < 0)
         return -errno;
+    if (type == NAMESPACE_TIME)
+        trace_clock_moved(before);
     return 0;
 }
 

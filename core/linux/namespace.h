@@ -26,11 +26,23 @@ int namespace_by_name(const char *name);
 /* CLONE_NEWNET ... */
 uint64_t namespace_flag(enum namespace_type type);
 
+/* Its name in /proc/PID/ns: "net". */
+const char *namespace_file(enum namespace_type type);
+
+/* Whether a namespace is the initial one, as far as its inode number tells: 1 yes, 0 no, -1 not
+ * known. Initial namespaces have fixed numbers, below those that are given to others; mount and
+ * network namespaces have them in newer kernels only, for sure from Linux 6.18 on. */
+int namespace_is_initial(enum namespace_type type, uint64_t inode);
+
 /* Open the namespace file at path and make sure that it is of this type.
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);
 
+/* Is fd the namespace that this process is in? proc: descriptor of /proc. Returns 1, 0 or a
+ * negative errno (recorded). */
+int namespace_is_own(int proc, int fd, enum namespace_type type);
+
 /* Join all that are open (fds[type] >= 0). Namespaces which the present privileges do not reach are
- * joined after the user namespace, whose privileges may. Joining a pid or time namespace concerns
- * children only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */
+ * joined after the user namespace, whose privileges may. Joining a pid namespace concerns children
+ * only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */
 int namespace_join_all(const int fds[NAMESPACE_TYPES]);

@@ -61,6 +61,32 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
+/* statx(2): a request for stx_mnt_id, Linux 5.8 */
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+
+/* linux/keyctl.h */
+#ifndef KEYCTL_JOIN_SESSION_KEYRING
+#define KEYCTL_JOIN_SESSION_KEYRING 1
+#define KEYCTL_SETPERM              5
+#define KEYCTL_DESCRIBE             6
+#endif
+
+/* sched_setattr(2). Here, because the kernel's header of it and <sched.h> exclude each other. */
+struct sys_sched_attr {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime; /* nanoseconds, as the next two */
+    uint64_t deadline;
+    uint64_t period;
+    uint32_t util_min; /* Linux 5.3 */
+    uint32_t util_max;
+};
+
 static inline int sys_openat2(int directory, const char *path, const struct open_how *how)
 {
     return (int)syscall(SYS_openat2, directory, path, how, sizeof(*how));
@@ -170,4 +196,61 @@ static inline int sys_default_action(int number)
      */
     static const unsigned long action[4] = {0};
     return (int)syscall(SYS_rt_sigaction, number, action, NULL, (size_t)8);
+}
+
+static inline int sys_sched_setattr(pid_t pid, const struct sys_sched_attr *attributes)
+{
+    return (int)syscall(SYS_sched_setattr, pid, attributes, 0);
+}
+
+static inline int sys_ioprio_set(int which, int who, int priority)
+{
+    return (int)syscall(SYS_ioprio_set, which, who, priority);
+}
+
+/* bits: how many the mask has. The kernel takes one less than it is told. */
+static inline int sys_set_mempolicy(int mode, const void *mask, unsigned long bits)
+{
+    return (int)syscall(SYS_set_mempolicy, mode, mask, mask ? bits + 1 : 0);
+}
+
+static inline long sys_keyctl(int operation, unsigned long second, unsigned long third,
+                              unsigned long fourth)
+{
+    return syscall(SYS_keyctl, operation, second, third, fourth, 0UL);
+}
+
+/* Which mount the descriptor is on. libc's struct statx is not everywhere, and the kernel's header
+ * clashes with <sys/stat.h>: 32 words, of which the first is the mask of what is filled in. */
+static inline int sys_mount_id(int fd, uint64_t *id)
+{
+    union {
+        uint32_t mask;
+        uint64_t words[32];
+    } status = {0};
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0)
+        return -1;
+    *id = status.words[18];
+    return status.mask & STATX_MNT_ID ? 0 : -1;
+}
+
+/* sigaction(2): only tells the handler, also of the signals that libc uses itself. */
+static inline int sys_signal_handler(int number, uintptr_t *handler)
+{
+    unsigned long action[4] = {0};
+    int result = (int)syscall(SYS_rt_sigaction, number, NULL, action, (size_t)8);
+    *handler = action[0];
+    return result;
+}
+
+/* musl answers ENOSYS by itself, as these are about a thread, not about a process. */
+static inline int sys_sched_getscheduler(pid_t thread)
+{
+    return (int)syscall(SYS_sched_getscheduler, thread);
+}
+
+/* parameters: a struct sched_param. */
+static inline int sys_sched_getparam(pid_t thread, void *parameters)
+{
+    return (int)syscall(SYS_sched_getparam, thread, parameters);
 }

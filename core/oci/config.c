@@ -14,7 +14,7 @@
 #include "core/oci/json.h"
 #include "core/oci/member.h"
 
-#define HOSTNAME_MAX 64 /* __NEW_UTS_LEN, sethostname(2) */
+#define UTS_NAME_MAX 64 /* __NEW_UTS_LEN, sethostname(2) */
 
 /* "1.MINOR.PATCH", with or without a pre-release part: "1.0.2-dev". */
 static int check_version(const struct json_field *root)
@@ -82,18 +82,26 @@ static int read_mounts(struct config *config, const struct json_field *document)
     return result;
 }
 
-static int read_hostname(struct config *config, const struct json_field *document)
+/* The strings alone: what they need is checked when the namespaces are known. */
+static int read_names(struct config *config, const struct json_field *document)
 {
     static const struct member table[] = {
         {"hostname", MEMBER_TEXT, 0, offsetof(struct config, hostname)},
+        {"domainname", MEMBER_TEXT, 0, offsetof(struct config, domainname)},
     };
-    struct json_field field = json_member(document, "hostname");
-    int result = members_read(document, table, 1, config);
 
-    if (result < 0 || !config->hostname)
-        return result;
-    if (strlen(config->hostname) > HOSTNAME_MAX)
-        return json_fail(&field, "longer than %d bytes", HOSTNAME_MAX);
+    return members_read(document, table, sizeof(table) / sizeof(table[0]), config);
+}
+
+static int check_name(const struct config *config, const struct json_field *document,
+                      const char *key, const char *name)
+{
+    struct json_field field = json_member(document, key);
+
+    if (!name)
+        return 0;
+    if (strlen(name) > UTS_NAME_MAX)
+        return json_fail(&field, "longer than %d bytes", UTS_NAME_MAX);
     if (!config->namespaces[NAMESPACE_UTS].wanted)
         return json_fail(&field, "needs a uts namespace in /linux/namespaces");
     return 0;
@@ -113,9 +121,13 @@ static int read_document(struct config *config, const struct json_field *root)
     if (result == 0)
         result = read_mounts(config, root);
     if (result == 0)
+        result = read_names(config, root);
+    if (result == 0)
         result = config_read_linux(config, root);
     if (result == 0)
-        result = read_hostname(config, root);
+        result = check_name(config, root, "hostname", config->hostname);
+    if (result == 0)
+        result = check_name(config, root, "domainname", config->domainname);
     return result;
 }
 
@@ -156,6 +168,7 @@ void config_free(struct config *config)
     free(config->process.additional_gids);
     free(config->process.rlimits);
     free(config->devices);
+    free(config->sysctls);
     free(config->masked_paths);
     free(config->readonly_paths);
     idmaps_free(&config->maps);

@@ -15,6 +15,8 @@
 #include "core/linux/capability.h"
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
+#include "core/linux/schedule.h"
+#include "core/linux/time_namespace.h"
 
 struct json_object;
 
@@ -45,6 +47,10 @@ struct config_process {
     struct capability_sets capabilities;
     struct config_rlimit *rlimits;
     size_t rlimit_count;
+    bool has_oom_score;
+    int oom_score; /* -1000 to 1000 */
+    struct scheduler scheduler;
+    struct io_priority io_priority;
 };
 
 struct config_mount {
@@ -64,11 +70,18 @@ struct config_device {
     uint32_t gid;
 };
 
+struct config_sysctl {
+    const char *name; /* as written, see sysctl.h */
+    const char *value;
+    enum namespace_type type; /* the namespace that it belongs to, which is listed */
+};
+
 struct config {
     struct json_object *document;
     const char *root_path; /* as written: may be relative to the bundle; NULL: no root object */
     bool root_readonly;
     const char *hostname;           /* NULL: not given */
+    const char *domainname;         /* NULL: not given */
     const char *rootfs_propagation; /* NULL: not given */
     struct config_process process;
     struct config_mount *mounts;
@@ -79,6 +92,12 @@ struct config {
     size_t device_count;
     const char **masked_paths;   /* NULL-terminated, never NULL */
     const char **readonly_paths; /* NULL-terminated, never NULL */
+    struct config_sysctl *sysctls;
+    size_t sysctl_count;
+    bool has_personality;
+    int personality; /* PER_LINUX or PER_LINUX32 */
+    struct memory_policy memory_policy;
+    struct time_offset time_offsets[TIME_CLOCKS]; /* only with a new time namespace */
 };
 
 /* Parse and check a whole config.json. name: the file, for messages ("config.json", "<stdin>").

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 struct config;
 struct json_field;
 
@@ -10,3 +12,17 @@ struct json_field;
  * releases also after a failure. They return 0 or a negative errno (recorded). */
 int config_read_process(struct config *config, const struct json_field *root);
 int config_read_linux(struct config *config, const struct json_field *root);
+
+/* The same of a part of the process section, and of the linux section, whose field is given. The
+ * latter needs the namespaces and the domain name. */
+int config_read_schedule(struct config *config, const struct json_field *process_field);
+int config_read_kernel(struct config *config, const struct json_field *linux_field);
+
+/* A member that must be there, whose text stands for a number: number() knows it, or returns -1.
+ * Returns 0 or a negative errno (recorded). */
+int config_read_number(const struct json_field *parent, const char *key,
+                       int (*number)(const char *name), int *target);
+
+/* The member "flags", an array of names of bits, which are added to *flags. Likewise. */
+int config_read_flags(const struct json_field *parent, int (*number)(const char *name),
+                      uint64_t *flags);

@@ -245,5 +245,7 @@ int config_read_process(struct config *config, const struct json_field *root)
         result = read_capabilities(process, &field);
     if (result == 0)
         result = read_rlimits(process, &field);
+    if (result == 0)
+        result = config_read_schedule(config, &field);
     return result;
 }

@@ -224,7 +224,7 @@ need_static() {
 }
 
 @test "fields that are not applied: a warning each, a refusal with --strict" {
-    write_config '.process.oomScoreAdj = 5 | .linux.sysctl = {"kernel.domainname": "x"} |
+    write_config '.process.apparmorProfile = "x" | .linux.intelRdt = {closID: "x"} |
         .hooks = {poststop: [{path: "/bin/true"}]} | .linux.nonsense = 1 |
         .process.capabilities = {bounding: ["CAP_NONSENSE"]} | .annotations = {a: "b"}' pid
     run_split "$SHIMBOX" run --config "$dir/config.json"
@@ -232,8 +232,8 @@ need_static() {
     assert_stdout pid=1
     sorted=$(sort <<<"$stderr")
     [ "$sorted" = "$(sort <<'LINES'
-shimbox run: warning: /process/oomScoreAdj is not applied yet
-shimbox run: warning: /linux/sysctl is not applied yet
+shimbox run: warning: /process/apparmorProfile is not applied yet
+shimbox run: warning: /linux/intelRdt is not applied yet
 shimbox run: warning: /hooks/poststop is not applied yet
 shimbox run: warning: /linux/nonsense is not known
 shimbox run: warning: /process/capabilities/bounding/0 is not known

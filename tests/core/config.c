@@ -103,6 +103,34 @@ static void little_is_needed(void **state)
     config_free(&config);
 }
 
+static void wrong_versions_are_named(void **state)
+{
+    static const struct {
+        const char *version;
+        const char *message;
+    } cases[] = {
+        {"\"2.0.0\"", "expected a version 1.x.y, found \"2.0.0\""},
+        {"\"1.0\"", "expected a version 1.x.y, found \"1.0\""},
+        {"\"1.a.0\"", "expected a version 1.x.y, found \"1.a.0\""},
+        {"\"\"", "expected a version 1.x.y, found \"\""},
+        {"1", "expected a string, found a number"},
+        {"null", "missing"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64];
+        char message[128];
+        struct config config;
+
+        snprintf(text, sizeof(text), "{\"ociVersion\":%s}", cases[i].version);
+        snprintf(message, sizeof(message), "c: /ociVersion: %s", cases[i].message);
+        assert_int_equal(config_parse(&config, "c", text, strlen(text)), -EINVAL);
+        assert_string_equal(error_get()->text, message);
+        error_clear();
+    }
+}
+
 /* PROCESS and LINUX are put into a document that is good otherwise. */
 static void refuse(const char *process, const char *linux_text, const char *message)
 {
@@ -213,16 +241,17 @@ static void what_is_not_applied_is_named(void **state)
 {
     (void)state;
     unapplied(whole, "/process/capabilities/bounding/1? ");
-    unapplied("{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"b\"},\"x\":1,\"root/path\":2,"
-              "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}],\"typo\":[]}],"
-              "\"process\":{\"cwd\":\"/\",\"oomScoreAdj\":0,\"selinuxLabel\":\"\",\"usr\":{}},"
-              "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
-              "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
-              "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
-              "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
-              "/x? /root~1path? /mounts/0/uidMappings /mounts/0/typo? /process/oomScoreAdj "
-              "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
-              "/linux/namespaces/0/paht? /*? ");
+    unapplied(
+        "{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"b\"},\"x\":1,\"root/path\":2,"
+        "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}],\"typo\":[]}],"
+        "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
+        "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
+        "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
+        "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
+        "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
+        "/x? /root~1path? /mounts/0/uidMappings /mounts/0/typo? /process/apparmorProfile "
+        "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
+        "/linux/namespaces/0/paht? /*? ");
 }
 
 static void the_defaults_are_good_and_quiet(void **state)
@@ -250,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_member_is_read),
         cmocka_unit_test(little_is_needed),
+        cmocka_unit_test(wrong_versions_are_named),
         cmocka_unit_test(wrong_processes_are_named),
         cmocka_unit_test(wrong_linux_sections_are_named),
         cmocka_unit_test(what_is_not_applied_is_named),

@@ -124,7 +124,7 @@ debian_rootfs() {
             return 1
         fi
         rm -rf "$building/root/var/cache/apt/archives"/*.deb
-        tar -C "$building/root" -cf "$archive.$$" . && mv "$archive.$$" "$archive"
+        tar -C "$building/root" -cf "$building/tar" . && mv "$building/tar" "$archive"
         rm -rf --one-file-system "$building"
     fi
     tar -C "$1" -xf "$archive"

@@ -16,7 +16,12 @@
 //   securebits nnp dumpable pdeathsig seccomp personality(hex) umask(octal)
 //   pid ppid sid pgid pgroup-of-tty
 //   cwd            the bare system call, so "(unreachable)/..." shows
-//   hostname domainname kernel
+//   hostname domainname kernel machine
+//   scheduler      scheduler.policy=fifo .nice= .priority= .flags= .runtime= .deadline= .period=
+//   ioprio         ioprio.class=be ioprio.level=4         affinity   affinity=0 1
+//   mempolicy      mempolicy.mode=2 mempolicy.flags= mempolicy.nodes=0 1
+//   keyring        the session keyring: type;uid;gid;permissions;name     keyring-id  .serial=
+//   clock          clock.monotonic= .raw= .coarse= .boottime= .realtime= and the same as .vdso.raw
 //   rlimits        rlimits.nofile.soft= .hard=, "unlimited" or a number, for all sixteen
 //   fds            fds=0 1 2, then fds.0=char:1:3,r (type, access, cloexec) up to number 65535
 //   env            env.NAME=value, in order       args    args.0=...
@@ -293,7 +298,7 @@ long read_whole(const char *path, char *buffer, size_t size)
 
 static const struct fact *find_fact(const char *name)
 {
-    const struct fact *const lists[] = {process_facts, state_facts, file_facts};
+    const struct fact *const lists[] = {process_facts, state_facts, file_facts, kernel_facts};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (const struct fact *fact = lists[i]; fact->name; fact++) {

@@ -14,10 +14,11 @@ struct fact {
     void (*tell)(char **arguments);
 };
 
-// The facts of the three other files; each list ends with a NULL name.
+// The facts of the other files; each list ends with a NULL name.
 extern const struct fact process_facts[];
 extern const struct fact state_facts[];
 extern const struct fact file_facts[];
+extern const struct fact kernel_facts[];
 
 // The command line of the probe.
 extern char **all_arguments;

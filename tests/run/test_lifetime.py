@@ -21,10 +21,11 @@ class Lifetime(ContainerTest):
     def inside(self):
         """Processes whose root is this test's root file system: those of the container."""
         found = []
+        folder = f"/{pathlib.Path(self.dir).name}/" # /tmp may be a mount
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
-                    if f"{self.dir}/" in (entry / "mountinfo").read_text() and \
+                    if folder in (entry / "mountinfo").read_text() and \
                             (entry / "mountinfo").read_text() != pathlib.Path("/proc/self/mountinfo").read_text():
                         found.append(int(entry.name))
                 except OSError:

@@ -1,0 +1,89 @@
+"""Every field of runtime-spec's config.md and config-linux.md, and the test that proves it.
+SPDX-License-Identifier: Apache-2.0
+
+What stands below a field belongs to it, `*` is any element. test_fields.py checks that this table is
+complete, that its tests exist, and that it says of each field what core/oci/fields.c says.
+"""
+
+# Fields that the packaged schema (1.0.2 and some) does not have, by the version that brought them.
+NEWER = {
+    "1.1.0": [
+        "/process/scheduler/policy", "/process/scheduler/nice", "/process/scheduler/priority",
+        "/process/scheduler/flags", "/process/scheduler/runtime", "/process/scheduler/deadline",
+        "/process/scheduler/period", "/process/ioPriority/class", "/process/ioPriority/priority",
+        "/linux/timeOffsets/monotonic/secs", "/linux/timeOffsets/monotonic/nanosecs",
+        "/linux/timeOffsets/boottime/secs", "/linux/timeOffsets/boottime/nanosecs",
+    ],
+    "1.2.1": ["/process/execCPUAffinity/initial", "/process/execCPUAffinity/final"],
+    "1.3.0": [
+        "/linux/memoryPolicy/mode", "/linux/memoryPolicy/nodes", "/linux/memoryPolicy/flags",
+        "/linux/intelRdt/schemata", "/linux/intelRdt/enableMonitoring", "/linux/netDevices", "/freebsd",
+    ],
+}
+
+# Sections of other systems: named when they are there, never applied.
+ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/commandLine",
+             "/process/user/username"]
+
+# Fields that are named, but not applied yet, and the issue that brings them.
+WAITING = {
+    "issue 3": [
+        "/mounts/*/uidMappings", "/mounts/*/gidMappings",
+    ],
+    "issue 6": [
+        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
+        "/linux/resources", "/linux/seccomp", "/linux/mountLabel", "/linux/intelRdt",
+        "/linux/netDevices",
+    ],
+}
+
+# Fields that are applied: FILE below tests/, `::`, and CLASS.METHOD, or the title of a bats test, or
+# the function of a test of core.
+PROVEN = {
+    "/ociVersion": "core/config.c::wrong_versions_are_named",
+    "/process/terminal": "run/test_terminal.py::Terminal.test_facts",
+    "/process/consoleSize": "run/test_terminal.py::Terminal.test_precedence",
+    "/process/args": "run/test_process.py::Program.test_args",
+    "/process/env": "run/test_process.py::Program.test_env",
+    "/process/cwd": "run/test_process.py::Program.test_cwd",
+    "/process/user/uid": "run/test_process.py::Identity.test_ids",
+    "/process/user/gid": "run/test_process.py::Identity.test_ids",
+    "/process/user/umask": "run/test_process.py::Identity.test_umask",
+    "/process/user/additionalGids": "run/test_process.py::Identity.test_ids",
+    "/process/capabilities": "run/test_process.py::Capabilities.test_sets",
+    "/process/rlimits": "run/test_process.py::Limits.test_each",
+    "/process/noNewPrivileges": "run/test_process.py::Capabilities.test_sets",
+    "/process/oomScoreAdj": "run/test_schedule.py::Schedule.test_oom_score_set",
+    "/process/scheduler/policy": "run/test_schedule.py::Schedule.test_scheduler_real_time",
+    "/process/scheduler/nice": "run/test_schedule.py::Schedule.test_scheduler_ordinary",
+    "/process/scheduler/priority": "run/test_schedule.py::Schedule.test_scheduler_real_time",
+    "/process/scheduler/flags": "run/test_schedule.py::Schedule.test_scheduler_keep",
+    "/process/scheduler/runtime": "run/test_schedule.py::Schedule.test_scheduler_deadline",
+    "/process/scheduler/deadline": "run/test_schedule.py::Schedule.test_scheduler_deadline",
+    "/process/scheduler/period": "run/test_schedule.py::Schedule.test_scheduler_deadline",
+    "/process/ioPriority": "run/test_schedule.py::Schedule.test_io_priority_classes",
+    "/process/execCPUAffinity":
+        "run/test_schedule.py::Schedule.test_affinity_not_for_the_first_process",
+    "/root/path": "run/test_mounts.py::Root.test_pivoted",
+    "/root/readonly": "run/test_mounts.py::Root.test_readonly",
+    "/hostname": "run/test_namespaces.py::New.test_hostname",
+    "/domainname": "run/test_kernel.py::Kernel.test_domainname_set",
+    "/mounts/*/destination": "run/test_mounts.py::FileSystems.test_types",
+    "/mounts/*/type": "run/test_mounts.py::FileSystems.test_types",
+    "/mounts/*/source": "run/test_mounts.py::Binds.test_file_and_directory",
+    "/mounts/*/options": "run/test_mounts.py::Binds.test_each_option",
+    "/annotations": "applets/run.bats::fields that are not applied: a warning each, a refusal with "
+                    "--strict",
+    "/linux/uidMappings": "run/test_namespaces.py::Mappings.test_root",
+    "/linux/gidMappings": "run/test_namespaces.py::Mappings.test_root",
+    "/linux/namespaces/*/type": "run/test_namespaces.py::New.test_each",
+    "/linux/namespaces/*/path": "run/test_namespaces.py::Joined.test_each",
+    "/linux/devices": "run/test_mounts.py::Devices.test_listed",
+    "/linux/rootfsPropagation": "run/test_mounts.py::Root.test_propagation",
+    "/linux/maskedPaths": "run/test_mounts.py::Paths.test_masked",
+    "/linux/readonlyPaths": "run/test_mounts.py::Paths.test_readonly",
+    "/linux/sysctl": "run/test_kernel.py::Kernel.test_sysctl_each_namespace",
+    "/linux/timeOffsets": "run/test_kernel.py::Kernel.test_time_offsets",
+    "/linux/memoryPolicy": "run/test_schedule.py::Schedule.test_memory_policy_modes",
+    "/linux/personality": "run/test_schedule.py::Schedule.test_personality_domains",
+}
