@@ -270,14 +270,15 @@ class Terminal(ContainerTest):
         config["process"]["args"] = ["/bin/sh", "-i"]
         with self.call(config) as caller:
             caller.expect("# ")
-            caller.type("sleep 1000\r")
-            time.sleep(0.2)
+            # The words are put together, so that they are not what is echoed.
+            caller.type("sh -c 'trap \"echo contin\"\"ued\" CONT; echo star\"\"ted; "
+                        "while :; do sleep 0.1; done'\r")
+            caller.expect("started")
             caller.type("\x1a")
             caller.expect("Stopped")
             self.assertIsNone(caller.process.poll())
             caller.type("fg\r")
-            caller.expect("sleep 1000")
-            time.sleep(0.2)
+            caller.expect("continued")
             caller.type("\3")
             caller.type("echo on $((40+2)); exit 6\r")
             caller.expect("on 42")
@@ -289,7 +290,7 @@ class Terminal(ContainerTest):
         bundle = f"{self.dir}/bundle"
         os.mkdir(bundle)
         config = self.shell(
-            "until stty >/dev/null 2>&1; do :; done;"  # runc gives the size late
+            "until stty size >/dev/null 2>&1; do :; done;"  # runc gives the size late
             "stty -a | grep -o '.onlcr'; printf 'a\\nb\\r\\n'; read x; echo got $x")
         config["root"]["path"] = self.rootfs
         with open(f"{bundle}/config.json", "w") as file:
