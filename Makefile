@@ -112,7 +112,7 @@ build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 # ---- what the tests need ----
 
 CORE_TESTS := $(patsubst %.c,build/debug/%,$(sort $(wildcard tests/core/*.c)))
-tests: build/tests/probe build/tests/deny $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
+tests: build/tests/probe build/tests/deny build/tests/stepper $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
 
 # An archive here, so that a test may replace a function of core.
 build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
@@ -132,6 +132,15 @@ build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile
 build/tests/deny: tests/faults/deny.c $(OUT)/obj/compile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(RELEASE) $(LINK) -o $@ $< $(TOOLCHAIN_END)
+
+# Counts system calls step by step, and disturbs one of them.
+build/tests/syscalls.h: $(OUT)/obj/compile
+	@mkdir -p $(@D)
+	$(Q)echo '#include <sys/syscall.h>' | $(CC) $(RELEASE) -dM -E - | \
+	    sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/{__NR_\1, "\1"},/p' >$@
+build/tests/stepper: tests/faults/stepper.c build/tests/syscalls.h $(OUT)/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(RELEASE) -Ibuild/tests $(LINK) -o $@ $< $(TOOLCHAIN_END)
 
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)
@@ -181,7 +190,7 @@ uninstall:
 
 # ---- checks ----
 
-.PHONY: lint lint-cheap bench fuzz dist clean
+.PHONY: lint lint-cheap bench trace-picture fuzz dist clean
 lint-cheap:
 	$(Q)tests/lint/all.sh cheap
 lint:
@@ -189,6 +198,11 @@ lint:
 
 bench: all
 	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/run.sh
+
+trace-picture: all
+	@mkdir -p docs
+	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/trace_picture.sh >$(OUT)/trace.svg
+	$(Q)mv $(OUT)/trace.svg docs/trace.svg
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 30

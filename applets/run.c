@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +16,10 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
+#include "core/linux/capability.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
@@ -72,33 +75,40 @@ static int check_id(const char *id)
     return result;
 }
 
-/* run [ID] [-- ARG...]: at most one operand before "--". */
-static int split_operands(const struct call *call, const char **id, char ***program)
+/* run [ID] [-- ARG...] */
+struct operands {
+    const char *id; /* NULL: none given */
+    char **program; /* NULL: the config's */
+};
+
+/* At most one operand stands before "--". */
+static int split_operands(const struct call *call, struct operands *operands)
 {
     char **argv = call->argv;
-    *id = NULL;
-    *program = NULL;
+    *operands = (struct operands){0};
     if (!call->separated && *argv) {
-        *id = *argv++;
+        operands->id = *argv++;
         if (*argv && strcmp(*argv, "--") != 0)
             return fail_usage("unexpected argument '%s' (the program goes behind --)", *argv);
         if (*argv)
             argv++;
     }
     if (*argv)
-        *program = argv;
-    return *id ? check_id(*id) : 0;
+        operands->program = argv;
+    return operands->id ? check_id(operands->id) : 0;
 }
 
-/* Read the configuration, or make the default one: embedded tells that not even a root file system
- * was given. */
-static int load_config(const struct run_options *values, bool privileged, struct config *config,
-                       bool *embedded)
+static bool uses_default(const struct run_options *values)
 {
-    *embedded = false;
-    if (!values->bundle && !values->config) {
-        *embedded = !values->rootfs;
-        struct json_object *document = spec_default(privileged ? SPEC_PLAIN : SPEC_ROOTLESS);
+    return !values->bundle && !values->config;
+}
+
+/* Read the configuration, or make the default one of that form. */
+static int load_config(const struct run_options *values, enum spec_form form, struct config *config)
+{
+    if (uses_default(values)) {
+        step("make the default configuration");
+        struct json_object *document = spec_default(form);
         if (document && values->tty && spec_set_terminal(document) < 0) {
             json_object_put(document);
             return -EINVAL;
@@ -108,6 +118,7 @@ static int load_config(const struct run_options *values, bool privileged, struct
     if (values->tty)
         return fail_usage("--tty: not together with --bundle or --config (which can have "
                           "process.terminal)");
+    step("read the configuration");
     autofree char *path = NULL;
     autoclose int file = -1;
     const char *name = values->config;
@@ -171,6 +182,7 @@ static int refuse_unapplied(const struct config *config)
 static int enter_bundle(const struct run_options *values, char **rootfs, char **pid_file)
 {
     int result = 0;
+    step("enter the bundle");
     if (values->rootfs)
         result = absolute_path(values->rootfs, rootfs);
     if (result == 0 && values->pid_file)
@@ -217,25 +229,29 @@ static void release(void *context)
     config_free(occasions->config);
 }
 
-static int run_config(const struct run_options *values, const struct config *config, bool embedded,
-                      const char *id, char **program, struct occasions *occasions)
+static int run_config(const struct run_options *values, const struct config *config,
+                      const struct operands *operands, struct occasions *occasions)
 {
+    /* Not even a root file system was given. */
+    bool embedded = uses_default(values) && !values->rootfs;
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
     int result = values->strict ? refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
-    if (result < 0)
+    if (result < 0) {
+        error_step("read configuration");
         return result;
+    }
     struct container container;
     container_init(&container, config);
     container.rootfs = rootfs;
     container.embedded_root = embedded;
-    container.program = program || !embedded ? program : embedded_program;
+    container.program = operands->program || !embedded ? operands->program : embedded_program;
     container.no_pivot = values->no_pivot;
     container.no_new_keyring = values->no_new_keyring;
-    container.id = id;
+    container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
     container.when_setting_up = warn;
@@ -244,16 +260,63 @@ static int run_config(const struct run_options *values, const struct config *con
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
+    step("release the container");
     container_free(&container);
+    return result;
+}
+
+/* Which default specification is right for this process. Root in a container may have no right to
+ * mount, and is an ordinary user then. */
+static enum spec_form choose_form(const char *rootless)
+{
+    if (strcmp(rootless, "auto") == 0)
+        return capability_have(CAP_SYS_ADMIN) ? SPEC_PLAIN : SPEC_ROOTLESS;
+    return strcmp(rootless, "false") == 0 ? SPEC_PLAIN : SPEC_ROOTLESS;
+}
+
+/* Did the kernel refuse a new proc or sysfs? In a user namespace it does when the ones that are
+ * there are covered in part (mount_namespaces(7)), as they are in a container. */
+static bool was_refused_proc(const struct config *config)
+{
+    const struct error *error = error_get();
+    unsigned long i;
+    if (error->number != EPERM || sscanf(error->field, "/mounts/%lu", &i) != 1 ||
+        i >= config->mount_count || !config->mounts[i].type)
+        return false;
+    const char *type = config->mounts[i].type;
+    return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+}
+
+/* Where nobody has said how the container is to be, the form for containers will do as well. */
+static int run_some_form(const struct run_options *values, enum spec_form form,
+                         const struct operands *operands, struct occasions *occasions)
+{
+    int result = load_config(values, form, occasions->config);
+    if (result < 0) {
+        error_step("read configuration");
+    } else {
+        find_input(values, occasions->config);
+        result = run_config(values, occasions->config, operands, occasions);
+    }
+    bool again = result < 0 && uses_default(values) && was_refused_proc(occasions->config);
+    config_free(occasions->config);
+    if (!again)
+        return result;
+    error_clear();
+    report_warning("this container cannot have a new proc and sysfs, so /proc and /sys are bound "
+                   "from outside (spec --nested)");
+    result = load_config(values, form | SPEC_NESTED, occasions->config);
+    if (result == 0)
+        result = run_config(values, occasions->config, operands, occasions);
+    config_free(occasions->config);
     return result;
 }
 
 static int run_container(const struct call *call)
 {
     const struct run_options *values = call->values;
-    const char *id;
-    char **program;
-    int result = split_operands(call, &id, &program);
+    struct operands operands;
+    int result = split_operands(call, &operands);
     if (result < 0)
         return result;
     autoclose int overlay = -1;
@@ -261,23 +324,13 @@ static int run_container(const struct call *call)
     if (result < 0)
         return result;
     autostate struct state state = NO_STATE;
-    if (id && state_claim(&state, call->globals->root, id) < 0)
+    if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
     struct config config = {0};
     struct occasions occasions = {&config, values->strict, &overlay};
-    bool embedded;
-    bool privileged = strcmp(call->globals->rootless, "auto") == 0
-                          ? geteuid() == 0
-                          : strcmp(call->globals->rootless, "false") == 0;
-    if (!values->bundle && !values->config && access("config.json", F_OK) == 0)
+    if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
-    result = load_config(values, privileged, &config, &embedded);
-    if (result == 0) {
-        find_input(values, &config);
-        result = run_config(values, &config, embedded, id, program, &occasions);
-        config_free(&config);
-    }
-    return result;
+    return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);
 }
 
 static int run(const struct call *call)
@@ -306,7 +359,8 @@ static const struct applet applet = {
         "/tmp/shimbox-UID).\n"
         "\n"
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
-        "/etc/subgid where there are any, else with one id.\n"
+        "/etc/subgid where there are any, else with one id. Within a container, where a new proc "
+        "and sysfs cannot be had, those of the outside are bound.\n"
         "\n"
         "With process.terminal, or --tty, the program has a terminal of the container's own. What "
         "is "

@@ -94,8 +94,6 @@ static int check_options(const struct spec_options *given, const struct call *ca
         return fail_usage("unexpected \"%s\": a command stands behind --", call->argv[0]);
     if (call->argc == 0 && call->separated)
         return fail_usage("no command behind --");
-    if (given->rootless && given->nested)
-        return fail_usage("--rootless and --nested exclude each other");
     if (given->config && (given->rootless || given->nested))
         return fail_usage("--config and --%s exclude each other",
                           given->rootless ? "rootless" : "nested");
@@ -123,9 +121,8 @@ static int start_document(const struct spec_options *given, struct json_object *
     const char *name;
 
     if (!given->config) {
-        *document = spec_default(given->rootless ? SPEC_ROOTLESS
-                                 : given->nested ? SPEC_NESTED
-                                                 : SPEC_PLAIN);
+        *document = spec_default((given->rootless ? SPEC_ROOTLESS : SPEC_PLAIN) |
+                                 (given->nested ? SPEC_NESTED : SPEC_PLAIN));
         return *document ? 0 : -EINVAL;
     }
 
@@ -369,7 +366,8 @@ static const struct applet spec = {
         "user may not set them. The network namespace stays: --host-network removes it. --nested "
         "is "
         "for containers, where the kernel refuses a new proc and sysfs: it binds /proc and /sys of "
-        "the outside, whose processes can be seen then.\n"
+        "the outside, whose processes can be seen then. Both together are for a container that has "
+        "no CAP_SYS_ADMIN.\n"
         "\n"
         "--cpu and --memory take quantities as Kubernetes has them, and replace "
         "linux.resources.cpu "

@@ -59,3 +59,14 @@ setup() {
     wait "$parent"
     assert_stdout "open:/proc/$parent/exe=EROFS"
 }
+
+@test "bench measures growing containers, all rows" {
+    leak_snapshot
+    cd "$project_root"
+    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 OUTPUT="$output" tests/bench/run.sh
+    assert_status 0
+    for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do
+        [ "$(grep -cE "^${row%:*} +[0-9]+  \| +[0-9.]+" <<<"$stdout")" = "${row#*:}" ] || { show_run; false; }
+    done
+    leak_check
+}

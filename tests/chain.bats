@@ -312,5 +312,6 @@ unprivileged() {
 @test "the trace names each link, and is complete before the program runs" {
     run --separate-stderr "$box" --trace="$dir/trace" change -- facts -- cat "$dir/trace"
     [ "$status" -eq 0 ]
-    jq -e '[.[].name] == ["hand over to the next link", "execute cat", "thread_name"]' "$dir/trace"
+    jq -e '[.[].name] == ["hand over to the next link", "execute cat",
+        "process_name", "thread_name"]' "$dir/trace"
 }

@@ -286,7 +286,7 @@ permitted (needs CAP_SYS_ADMIN)" ]
     grep -qE '^time="20[0-9-]+T[0-9:]+Z" level=error msg="option --systemd-cgroup is not' "$dir/log"
     "$box" --log "$dir/log" answer --fail 2>/dev/null || true
     [ "$(wc -l <"$dir/log")" -eq 2 ]
-    grep -qE 'level=error msg=".*" step="mount rootfs"$' "$dir/log"
+    grep -qE 'level=error msg=".*" (errno=[0-9]+ )?(field="[^"]*" )?step="mount rootfs"$' "$dir/log"
 }
 
 @test "--log that cannot be opened is an error" {
@@ -301,9 +301,10 @@ permitted (needs CAP_SYS_ADMIN)" ]
     "$box" --trace="$dir/a.json" answer
     SHIMBOX_TRACE=$dir/b.json "$dir/answer"
     for file in a b; do
-        jq -e 'length == 2 and .[0].name == "answer the question" and .[0].ph == "X"
+        jq -e 'length == 3 and .[0].name == "answer the question" and .[0].ph == "X"
             and .[0].tid == 1 and (.[0].dur | type) == "number"
-            and .[1].args.name == "shimbox"' "$dir/$file.json"
+            and .[1].name == "process_name" and .[2].name == "thread_name"
+            and all(.[1:][]; .args.name == "shimbox")' "$dir/$file.json"
     done
     SHIMBOX_TRACE=- run --separate-stderr "$dir/answer"
     [[ $stderr == *"answer the question" ]]

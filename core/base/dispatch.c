@@ -111,6 +111,8 @@ int applet_run(const struct applet *applet, const struct globals *globals, int a
 static int start_trace(const struct globals *globals)
 {
     const char *path = globals->trace;
+    if (trace_resume())
+        return 0;
     if (!path) {
         path = getenv("SHIMBOX_TRACE");
         if (!path || !path[0])

@@ -104,16 +104,38 @@ static void format_time(char *text, size_t size)
              second / 3600, second / 60 % 60, second % 60);
 }
 
-/* One record in the log, keys in the order that runc's library writes them in. */
-static void log_line(const char *level, const char *message, const char *step)
+/* What a program that reads the log wants to know of a failure, without taking the message apart:
+ * the errno as a number, the field as a JSON pointer, both only where there is one. */
+static void append_details(struct text *line, const struct error *error)
+{
+    char field[sizeof(error->field) * 4];
+    if (error->number)
+        text_append_format(line, log_json ? "\"errno\":%d," : " errno=%d", error->number);
+    if (!error->field[0])
+        return;
+    text_append(line, log_json ? "\"field\":" : " field=");
+    text_printable(error->field, field, sizeof(field));
+    text_append_json(line, field);
+    text_append(line, log_json ? "," : "");
+}
+
+/* One record in the log, keys in the order that runc's library writes them in. error: NULL where
+ * nothing failed. */
+static void log_line(const char *level, const char *message, const struct error *error)
 {
     if (log_fd < 0)
         return;
     char now[40];
+    char step[sizeof(error->step) * 4] = "";
     format_time(now, sizeof(now));
+    if (error)
+        text_printable(error->step, step, sizeof(step));
     autotext struct text line = {0};
     if (log_json) {
-        text_append_format(&line, "{\"level\":\"%s\",\"msg\":", level);
+        text_append(&line, "{");
+        if (error)
+            append_details(&line, error);
+        text_append_format(&line, "\"level\":\"%s\",\"msg\":", level);
         text_append_json(&line, message);
         if (step[0]) {
             text_append(&line, ",\"step\":");
@@ -123,6 +145,8 @@ static void log_line(const char *level, const char *message, const char *step)
     } else {
         text_append_format(&line, "time=\"%s\" level=%s msg=", now, level);
         text_append_json(&line, message);
+        if (error)
+            append_details(&line, error);
         if (step[0]) {
             text_append(&line, " step=");
             text_append_json(&line, step);
@@ -153,7 +177,7 @@ int report_error(int code)
         snprintf(line, sizeof(line), "failed in step '%s'", step);
         print_line("debug", line);
     }
-    log_line("error", message, step);
+    log_line("error", message, error);
     return code;
 }
 
@@ -177,7 +201,7 @@ static void report_level(const char *level, const char *shown, const char *forma
         return;
     text_printable(message, line, sizeof(line));
     print_line(shown, line);
-    log_line(level, line, "");
+    log_line(level, line, NULL);
 }
 
 void report_warning(const char *format, ...)

@@ -10,8 +10,10 @@ struct globals;
 int report_start(const char *speaker, const struct globals *globals);
 
 /* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to
- * the log as one record: {"level":"error","msg":…,"time":…} or runc's text form. Without a recorded
- * error it does nothing. Returns code, so that an applet can end with it. */
+ * the log as one record:
+ * {"errno":1,"field":"/root/path","level":"error","msg":…,"step":…,"time":…}, the errno, field and
+ * step where they are known, or runc's text form of that. Without a recorded error it does nothing.
+ * Returns code, so that an applet can end with it. */
 int report_error(int code);
 
 /* The same for commands that run a program: EXIT_NOT_FOUND or EXIT_CANNOT_EXEC when the record says

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -25,17 +26,39 @@ bool trace_enabled;
 /* By itself: the one value that is not zero at the start would put all others into the file. */
 static int descriptor = -1;
 
-static struct {
-    bool json;
-    bool started; /* an operation is under way */
-    unsigned track;
-    unsigned *tracks; /* given away so far; shared with all children */
-    uint64_t origin;  /* nanoseconds */
-    uint64_t begin;
-    char track_name[32];
+/* Announced, and not ended yet. */
+struct operation {
+    bool started;
+    uint64_t begin; /* nanoseconds */
     char name[256];
     char field[160];
+};
+
+/* What one process does. */
+struct track {
+    unsigned number;
+    char name[32];
+    struct operation group;
+    struct operation step; /* of the group, if one is started */
+};
+
+/* What all processes of a trace share. */
+struct shared {
+    unsigned tracks;     /* given away so far */
+    struct track execed; /* trace_execution() */
+};
+
+static struct {
+    bool json;
+    uint64_t origin; /* nanoseconds */
+    struct track track;
+    struct shared *shared;
 } trace;
+
+/* PID:DESCRIPTOR:JSON:ORIGIN:BEGIN, from this process to itself. */
+#define STATE "SHIMBOX_TRACE_STATE"
+
+static const char execution[] = "execute the protected binary";
 
 static uint64_t now(void)
 {
@@ -61,14 +84,33 @@ static void append_time(struct text *event, const char *key, uint64_t nanosecond
                        (unsigned)(nanoseconds % 1000));
 }
 
-/* The viewer's name for the track of this process. */
+/* The viewer's names for the track of this process: as a process, and as its only thread. */
 static void append_track(struct text *event)
 {
-    text_append_format(
-        event, "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"args\":{\"name\":",
-        trace.track);
-    text_append_json(event, trace.track_name);
-    text_append(event, "}}");
+    static const char *const kinds[] = {"process_name", "thread_name"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        text_append_format(
+            event, "%s{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":",
+            i ? ",\n" : "", kinds[i], trace.track.number, trace.track.number);
+        text_append_json(event, trace.track.name);
+        text_append(event, "}}");
+    }
+}
+
+static int start_track(int fd)
+{
+    descriptor = fd;
+    trace.shared = mmap(NULL, sizeof(*trace.shared), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (trace.shared == MAP_FAILED)
+        return fail(errno, "cannot map memory for the trace");
+    trace.shared->tracks = 1;
+    trace.track.number = 1;
+    trace.track.group.started = false;
+    trace.track.step.started = false;
+    snprintf(trace.track.name, sizeof(trace.track.name), "shimbox");
+    trace_enabled = true;
+    return 0;
 }
 
 int trace_start(const char *path)
@@ -81,53 +123,107 @@ int trace_start(const char *path)
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return fail(errno, "cannot open the trace %s", path ? path : "on standard error");
-    trace.tracks = mmap(NULL, sizeof(*trace.tracks), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (trace.tracks == MAP_FAILED)
-        return fail(errno, "cannot map memory for the trace");
-    *trace.tracks = 1;
-    trace.track = 1;
     trace.json = path != NULL;
     trace.origin = now();
-    trace.started = false;
-    snprintf(trace.track_name, sizeof(trace.track_name), "shimbox");
     /* The array form of the format: viewers take it without its end, too, after a kill -9. */
+    int result = trace.json ? write_all(fd, path, "[\n", 2) : 0;
+    if (result < 0)
+        return result;
+    result = start_track(report_high_fd(take_fd(&fd)));
+    if (result < 0)
+        close_fd(&descriptor);
+    return result;
+}
+
+void trace_hand_over(void)
+{
+    char state[96];
+    if (!trace_enabled)
+        return;
+    trace_step("%s", execution);
+    snprintf(state, sizeof(state), "%d:%d:%d:%llu:%llu", (int)getpid(), descriptor, trace.json,
+             (unsigned long long)trace.origin, (unsigned long long)trace.track.step.begin);
+    /* Without it the trace ends here. */
+    if (setenv(STATE, state, 1) == 0)
+        fcntl(descriptor, F_SETFD, 0);
+}
+
+bool trace_resume(void)
+{
+    const char *state = getenv(STATE);
+    int pid;
+    int fd;
+    int json;
+    unsigned long long origin;
+    unsigned long long begin;
+    if (!state)
+        return false;
+    int count = sscanf(state, "%d:%d:%d:%llu:%llu", &pid, &fd, &json, &origin, &begin);
+    unsetenv(STATE);
+    /* Of another process: it may have been left in the environment. */
+    if (count != 5 || pid != getpid() || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return false;
+    if (trace_enabled)
+        return true;
+    if (start_track(fd) < 0)
+        return false;
+    trace.json = json;
+    trace.origin = origin;
+    trace.track.step = (struct operation){.started = true, .begin = begin};
+    snprintf(trace.track.step.name, sizeof(trace.track.step.name), "%s", execution);
+    return true;
+}
+
+static void append_field(struct text *event, const char *field)
+{
+    if (!field[0])
+        return;
+    text_append(event, ",\"args\":{\"field\":");
+    text_append_json(event, field);
+    text_append(event, "}");
+}
+
+static void end_operation(struct operation *operation, uint64_t end)
+{
+    if (!operation->started)
+        return;
+    operation->started = false;
+    uint64_t took = end - operation->begin;
+    autotext struct text event = {0};
     if (trace.json) {
-        int result = write_all(fd, path, "[\n", 2);
-        if (result < 0)
-            return result;
+        text_append(&event, "{\"name\":");
+        text_append_json(&event, operation->name);
+        text_append_format(&event, ",\"ph\":\"X\",\"pid\":%u,\"tid\":%u", trace.track.number,
+                           trace.track.number);
+        append_time(&event, "ts", operation->begin - trace.origin);
+        append_time(&event, "dur", took);
+        append_field(&event, operation->field);
+        text_append(&event, "},\n");
+    } else {
+        char name[sizeof(operation->name) * 4];
+        bool indented = operation == &trace.track.step && trace.track.group.started;
+        text_printable(operation->name, name, sizeof(name));
+        text_append_format(&event, "%8llu us  %s: %s%s\n",
+                           (unsigned long long)((took + 500) / 1000), trace.track.name,
+                           indented ? "  " : "", name);
     }
-    descriptor = report_high_fd(take_fd(&fd));
-    trace_enabled = true;
-    return 0;
+    write_event(&event);
 }
 
 void trace_flush(void)
 {
-    if (!trace_enabled || !trace.started)
+    if (!trace_enabled)
         return;
-    uint64_t took = now() - trace.begin;
-    autotext struct text event = {0};
-    trace.started = false;
-    if (trace.json) {
-        text_append(&event, "{\"name\":");
-        text_append_json(&event, trace.name);
-        text_append_format(&event, ",\"ph\":\"X\",\"pid\":1,\"tid\":%u", trace.track);
-        append_time(&event, "ts", trace.begin - trace.origin);
-        append_time(&event, "dur", took);
-        if (trace.field[0]) {
-            text_append(&event, ",\"args\":{\"field\":");
-            text_append_json(&event, trace.field);
-            text_append(&event, "}");
-        }
-        text_append(&event, "},\n");
-    } else {
-        char name[sizeof(trace.name) * 4];
-        text_printable(trace.name, name, sizeof(name));
-        text_append_format(&event, "%8llu us  %s: %s\n", (unsigned long long)((took + 500) / 1000),
-                           trace.track_name, name);
-    }
-    write_event(&event);
+    /* Not at the same time: viewers could take the group for what ended first. */
+    end_operation(&trace.track.step, now());
+    end_operation(&trace.track.group, now());
+}
+
+static void begin_operation(struct operation *operation)
+{
+    operation->field[0] = '\0';
+    operation->started = true;
+    operation->begin = now();
 }
 
 void trace_step(const char *format, ...)
@@ -135,29 +231,55 @@ void trace_step(const char *format, ...)
     va_list arguments;
     if (!trace_enabled)
         return;
-    trace_flush();
+    end_operation(&trace.track.step, now());
     va_start(arguments, format);
-    if (vsnprintf(trace.name, sizeof(trace.name), format, arguments) < 0)
-        trace.name[0] = '\0';
+    if (vsnprintf(trace.track.step.name, sizeof(trace.track.step.name), format, arguments) < 0)
+        trace.track.step.name[0] = '\0';
     va_end(arguments);
-    trace.field[0] = '\0';
-    trace.started = true;
-    trace.begin = now();
+    begin_operation(&trace.track.step);
 }
 
-void trace_field(const char *pointer)
+void trace_start_group(const char *name)
 {
-    if (trace_enabled)
-        snprintf(trace.field, sizeof(trace.field), "%s", pointer);
+    if (!trace_enabled)
+        return;
+    trace_flush();
+    snprintf(trace.track.group.name, sizeof(trace.track.group.name), "%s", name);
+    begin_operation(&trace.track.group);
+}
+
+void trace_set_field(const char *format, ...)
+{
+    struct operation *operation = trace.track.step.started ? &trace.track.step : &trace.track.group;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(operation->field, sizeof(operation->field), format, arguments);
+    va_end(arguments);
+}
+
+void trace_flow(unsigned number, const char *name, bool sent)
+{
+    if (!trace_enabled || !trace.json)
+        return;
+    autotext struct text event = {0};
+    text_append(&event, "{\"name\":");
+    text_append_json(&event, name);
+    text_append_format(&event, ",\"cat\":\"sync\",\"id\":%u,\"ph\":%s,\"pid\":%u,\"tid\":%u",
+                       number, sent ? "\"s\"" : "\"f\",\"bp\":\"e\"", trace.track.number,
+                       trace.track.number);
+    append_time(&event, "ts", now() - trace.origin);
+    text_append(&event, "},\n");
+    write_event(&event);
 }
 
 void trace_child(const char *name)
 {
     if (!trace_enabled)
         return;
-    trace.started = false;
-    trace.track = __atomic_add_fetch(trace.tracks, 1, __ATOMIC_RELAXED);
-    snprintf(trace.track_name, sizeof(trace.track_name), "%s", name);
+    trace.track.group.started = false;
+    trace.track.step.started = false;
+    trace.track.number = __atomic_add_fetch(&trace.shared->tracks, 1, __ATOMIC_RELAXED);
+    snprintf(trace.track.name, sizeof(trace.track.name), "%s", name);
     if (trace.json) {
         autotext struct text event = {0};
         append_track(&event);
@@ -177,7 +299,28 @@ void trace_clock_moved(uint64_t before)
         return;
     uint64_t distance = now() - before;
     trace.origin += distance;
-    trace.begin += distance;
+    trace.track.group.begin += distance;
+    trace.track.step.begin += distance;
+}
+
+void trace_execution(void)
+{
+    if (!trace_enabled)
+        return;
+    trace_step("execve");
+    trace.shared->execed = trace.track;
+}
+
+void trace_executed(void)
+{
+    if (!trace_enabled || !trace.shared->execed.number)
+        return;
+    struct track own = trace.track;
+    trace.track = trace.shared->execed;
+    trace_flow(0, "executed", true);
+    trace_flush();
+    trace.track = own;
+    trace_flow(0, "executed", false);
 }
 
 int trace_descriptor(void)
@@ -190,7 +333,7 @@ void trace_end(void)
     if (!trace_enabled)
         return;
     trace_flush();
-    if (trace.track != 1)
+    if (trace.track.number != 1)
         return;
     if (trace.json) {
         /* The one event without a comma behind it. */
@@ -200,6 +343,6 @@ void trace_end(void)
         write_event(&event);
     }
     trace_enabled = false;
-    munmap(trace.tracks, sizeof(*trace.tracks));
+    munmap(trace.shared, sizeof(*trace.shared));
     close_fd(&descriptor);
 }

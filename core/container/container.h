@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "core/linux/idmap.h"
@@ -17,6 +18,14 @@ struct config;
 /* A mount that is held on to, and the file that its root is. */
 struct covered {
     int fd; /* -1: none */
+    dev_t device;
+    ino_t inode;
+};
+
+/* The directory that the container has at /dev at present. */
+struct dev_directory {
+    bool known; /* there is one */
+    bool bound; /* by the config: it is taken as it is */
     dev_t device;
     ino_t inode;
 };
@@ -56,6 +65,9 @@ struct container {
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
+    struct rlimit files;             /* the caller's, while more may be open; else all 0 */
+    int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
+                                        the container's own */
     struct text
         earlier_children; /* what the process had when it became shimbox; not the container's */
     sigset_t signals;     /* signal mask of the caller */
@@ -63,8 +75,9 @@ struct container {
     /* The child's own. */
     int channel;               /* to the parent, sync.h */
     struct covered covered[2]; /* what is mounted on /proc and on /sys */
-    bool enter_as_user;        /* root may not enter the working directory, the user will try */
-    char **environment;        /* of the program */
+    struct dev_directory dev;
+    bool enter_as_user; /* root may not enter the working directory, the user will try */
+    char **environment; /* of the program */
 };
 
 /* Everything that is unset. */
@@ -81,9 +94,6 @@ int container_prepare(struct container *container);
 
 /* Does it join any namespace that exists? */
 bool container_joins_namespaces(const struct container *container);
-
-/* Is its /dev a directory of the host, bound by the config? */
-bool container_binds_dev(const struct container *container);
 
 /* Create the container, run its program, pass signals on, and wait until it ends. Everything that
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the

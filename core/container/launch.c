@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -71,18 +72,41 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     trace_child("join");
     struct process child = NO_PROCESS;
     pid_t pid = set_oom_score(container, getpid());
+    step("hide the set-up from the namespaces to join");
     if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
     if (pid == 0)
         pid = namespace_join_all(container->namespaces);
-    if (pid == 0)
+    if (pid == 0) {
+        step("create the container's process");
+        trace_sent(SYNC_START, "start");
         pid = process_clone(flags | CLONE_PARENT, -1, &child);
+    }
     if (pid == 0)
         setup_container(container);
-    if (pid < 0 || sync_send_fd(container->channel, SYNC_CHILD, child.pidfd) < 0)
+    if (pid > 0) {
+        /* The parent ends this process as soon as it knows the other one. */
+        trace_flush();
+        pid = sync_send_fd(container->channel, SYNC_CHILD, child.pidfd);
+    }
+    if (pid < 0)
         sync_send_error(container->channel);
-    trace_flush();
     _exit(0);
+}
+
+/* Until it has something to say. Its end does not close the channel, which the container's process
+ * has as well, and waits at: that ends when we close our side. */
+static int wait_for_joiner(int channel, const struct process *joiner)
+{
+    struct pollfd events[2] = {
+        {.fd = channel, .events = POLLIN},
+        {.fd = joiner->pidfd, .events = POLLIN},
+    };
+    while (poll(events, 2, -1) < 0) {
+        if (errno != EINTR)
+            return fail(errno, "cannot wait for the process that joins namespaces");
+    }
+    return events[0].revents ? 0 : fail(EPIPE, "the process that joins namespaces is gone");
 }
 
 /* Joining a pid namespace concerns children only, and joining a user namespace may leave too few
@@ -99,7 +123,9 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
         join_and_clone(container, flags);
     }
     autoclose int pidfd = -1;
-    int type = sync_receive(channel, &pidfd);
+    int type = wait_for_joiner(channel, &joiner);
+    if (type == 0)
+        type = sync_receive(channel, &pidfd);
     if (type != SYNC_CHILD || pidfd < 0) {
         return type < 0 || error_is_set()
                    ? -EINVAL
@@ -120,50 +146,69 @@ static int clone_child(struct container *container, int channel, struct process 
     trace_field("/linux/namespaces");
     if (container_joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
+    trace_sent(SYNC_START, "start");
     pid_t pid = process_clone(flags, -1, child);
     if (pid == 0) {
         /* Else the child would keep the channel open that tells it of its parent's end. */
         close(channel);
         setup_container(container);
     }
-    if (pid < 0)
-        error_field("/linux/namespaces");
     return pid < 0 ? pid : 0;
 }
 
 static int map_ids(const struct container *container, const struct process *child, int channel)
 {
-    int result = container_joins_namespaces(container) ? 0 : set_oom_score(container, child->pid);
-    if (result < 0)
-        return result;
-    if (container->new_user)
-        result = idmaps_write(container->proc, child->pid, container->maps);
+    bool awaited = container->new_user || container_joins_namespaces(container);
+    bool scores =
+        container->config->process.has_oom_score && !container_joins_namespaces(container);
+    pid_t number =
+        scores || container->new_user ? process_number_in(container->proc, child) : child->pid;
+    int result = number < 0 ? number : 0;
+    if (result == 0 && scores)
+        result = set_oom_score(container, number);
+    if (result == 0 && container->new_user) {
+        trace_group("map IDs");
+        if (trace_wanted && config_has(container->config, "/linux/uidMappings"))
+            trace_field("/linux/uidMappings");
+        result = idmaps_write(container->proc, number, container->maps);
+        trace_flush();
+    }
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */
     sigset_t all;
     process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    if (result < 0) {
-        error_field("/linux/uidMappings");
-        return result;
+    if (result == 0 && awaited)
+        result = sync_send(channel, SYNC_MAPPED);
+    if (result == -EPIPE) {
+        /* The child has ended; what it had to say about that is still to be heard. */
+        error_clear();
+        result = 0;
     }
-    return container->new_user || container_joins_namespaces(container)
-               ? sync_send(channel, SYNC_MAPPED)
-               : 0;
+    if (result < 0) {
+        error_step("map IDs");
+        error_field("/linux/uidMappings");
+    }
+    return result;
 }
 
 int container_run(struct container *container)
 {
+    step("prepare for children and signals");
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
      */
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    int result = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0
+                     ? fail(errno, "cannot become the parent of the container's orphans")
+                     : 0;
     /* Whoever ignores this one never hears of a child's end, and there is no exit code to wait for;
      * that it is ignored may come from the caller, through exec. */
     signal(SIGCHLD, SIG_DFL);
     sigset_t all;
     process_all_signals(&all);
-    sigprocmask(SIG_BLOCK, &all, &container->signals);
+    if (sigprocmask(SIG_BLOCK, &all, &container->signals) < 0 && result == 0)
+        result = fail(errno, "cannot block signals");
     int ends[2] = {-1, -1};
-    int result = sync_open(ends);
+    if (result == 0)
+        result = sync_open(ends);
     autoclose int channel = ends[0];
     autoclose int child_end = ends[1];
     autoprocess struct process child = NO_PROCESS;
@@ -172,10 +217,16 @@ int container_run(struct container *container)
         result = clone_child(container, channel, &child);
     }
     close_fd(&child_end);
+    if (result < 0) {
+        error_step("create process");
+        error_field("/linux/namespaces");
+    }
     if (result == 0)
         result = map_ids(container, &child, channel);
-    if (result == 0 && container->when_setting_up)
+    if (result == 0 && container->when_setting_up) {
+        step("look for fields that are not applied");
         container->when_setting_up(container->context);
+    }
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);

@@ -8,14 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
+#include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -35,6 +38,8 @@ void container_close(struct container *container)
 {
     for (size_t i = 0; container->sources && i < container->mount_count; i++)
         close_fd(&container->sources[i]);
+    for (size_t i = 0; container->mappings && i < container->mount_count; i++)
+        close_fd(&container->mappings[i]);
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         close_fd(&container->namespaces[type]);
     for (size_t i = 0; i < sizeof(container->covered) / sizeof(container->covered[0]); i++)
@@ -49,10 +54,13 @@ void container_free(struct container *container)
     container_close(container);
     for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
+    if (container->files.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &container->files);
     idmaps_free(&container->own_maps);
     text_free(&container->earlier_children);
     free_pointer(&container->options);
     free_pointer(&container->sources);
+    free_pointer(&container->mappings);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -104,6 +112,15 @@ static int choose_maps(struct container *container)
     return idmaps_by_word(&container->own_maps, "auto");
 }
 
+static bool joins(const struct config *config)
+{
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        if (config->namespaces[type].path)
+            return true;
+    }
+    return false;
+}
+
 static int check_user_namespace(struct container *container)
 {
     const struct config *config = container->config;
@@ -116,8 +133,22 @@ static int check_user_namespace(struct container *container)
         return -EINVAL;
     if (container->privileged || user->wanted)
         return 0;
-    int result = fail_config("/linux/namespaces", "an ordinary user needs a user namespace here");
-    error_hint("make the config with: shimbox spec --rootless");
+    /* Root as well, in most containers. */
+    int result = fail_config("/linux/namespaces", "%s needs a user namespace here",
+                             geteuid() == 0 ? "root without CAP_SYS_ADMIN" : "an ordinary user");
+    error_hint("make the config with: shimbox spec --rootless%s",
+               geteuid() == 0 ? " --nested" : "");
+    return result;
+}
+
+/* What is left of a container is found in /proc, and so is who was made on its behalf. */
+static int check_proc(const struct container *container)
+{
+    if ((container->new_pid && !joins(container->config)) || process_knows_proc(container->proc))
+        return 0;
+    int result = fail_config("/linux/namespaces",
+                             "only all new namespaces can be had with the /proc of the outside");
+    error_hint("mount one: mount -t proc proc /proc");
     return result;
 }
 
@@ -133,31 +164,52 @@ static int check_program(struct container *container)
     return 0;
 }
 
+/* What an entry asks for must fit together. */
+static int check_mount(const struct config_mount *mount, const struct mount_options *options,
+                       const char *entry, const char *field)
+{
+    bool tmpfs = mount->type && strcmp(mount->type, "tmpfs") == 0;
+    if (options->remount && (options->copy_up || options->idmap))
+        return fail_config(field, "remount changes a mount, %s is for a new one",
+                           options->copy_up ? "tmpcopyup" : "idmap");
+    if (options->copy_up && (!tmpfs || options->bind))
+        return fail_config(entry, "the option tmpcopyup is for tmpfs only");
+    if (options->bind && !mount->source)
+        return fail_config(entry, "a bind mount needs a source");
+    if (!options->bind && !options->remount && !mount->type)
+        return fail_config(entry, "a mount needs a type, or the option bind");
+    return options->bind || options->remount ? mount_options_refuse_filesystem(options, field) : 0;
+}
+
 static int parse_mount_options(struct container *container)
 {
     const struct config *config = container->config;
     container->mount_count = config->mount_count;
     container->options = calloc(config->mount_count + 1, sizeof(*container->options));
     container->sources = malloc((config->mount_count + 1) * sizeof(*container->sources));
-    if (!container->options || !container->sources)
+    container->mappings = malloc((config->mount_count + 1) * sizeof(*container->mappings));
+    if (!container->options || !container->sources || !container->mappings)
         return fail(ENOMEM, "cannot prepare %zu mounts", config->mount_count);
     for (size_t i = 0; i < config->mount_count; i++)
-        container->sources[i] = -1;
+        container->sources[i] = container->mappings[i] = -1;
+    /* Of each mount: the parent's clone, the child's, the mapping. */
+    rlimit_raise_files(64 + 3 * (uint64_t)config->mount_count, &container->files);
     for (size_t i = 0; i < config->mount_count; i++) {
         const struct config_mount *mount = &config->mounts[i];
+        struct mount_options *options = &container->options[i];
+        char entry[32];
         char field[48];
-        snprintf(field, sizeof(field), "/mounts/%zu/options", i);
-        int result = mount_options_parse(&container->options[i], mount->options, field);
+        snprintf(entry, sizeof(entry), "/mounts/%zu", i);
+        snprintf(field, sizeof(field), "%s/options", entry);
+        int result = mount_options_parse(options, mount->options, field);
         if (result < 0)
             return result;
-        container->options[i].bind = is_bind(mount, &container->options[i]);
-        snprintf(field, sizeof(field), "/mounts/%zu", i);
-        if (container->options[i].bind && !mount->source)
-            return fail_config(field, "a bind mount needs a source");
-        if (container->options[i].copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
-            return fail_config(field, "the option tmpcopyup is for tmpfs only");
-        if (!container->options[i].bind && !mount->type)
-            return fail_config(field, "a mount needs a type, or the option bind");
+        options->bind = is_bind(mount, options) && !options->remount;
+        /* As other runtimes have it: the mappings alone do. */
+        options->idmap = options->idmap || mount->maps.uid.count > 0;
+        result = check_mount(mount, options, entry, field);
+        if (result < 0)
+            return result;
     }
     return 0;
 }
@@ -209,12 +261,21 @@ static int pin_mounts(struct container *container)
         if (!container->options[i].bind)
             continue;
         step("open %s", config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
         container->sources[i] =
             mount_clone(AT_FDCWD, config->mounts[i].source, container->options[i].bind_recursive);
+        /* The child finds out for itself, and goes on without. */
+        if (container->sources[i] == -ENOENT && container->options[i].optional) {
+            error_clear();
+            container->sources[i] = -1;
+            continue;
+        }
         if (container->sources[i] < 0) {
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);
             error_field(field);
+            if (container->sources[i] == -EMFILE)
+                error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
             return container->sources[i];
         }
         /* What the container mounts or unmounts below must not come back to the host. */
@@ -228,6 +289,7 @@ static int pin_mounts(struct container *container)
 static int pin_root(struct container *container)
 {
     if (container->embedded_root) {
+        step("open the own binary");
         container->exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
         if (container->exe < 0)
             return fail(errno, "cannot open the own binary, /proc/self/exe");
@@ -239,7 +301,8 @@ static int pin_root(struct container *container)
     if (!path)
         return fail_config("/root", "no root file system; give root.path, or --rootfs DIR");
     step("open root file system %s", path);
-    trace_field("/root/path");
+    if (!container->rootfs)
+        trace_field("/root/path");
     int result = 0;
     struct stat status;
     if (stat(path, &status) < 0)
@@ -255,9 +318,10 @@ static int pin_root(struct container *container)
     return result < 0 ? result : 0;
 }
 
-int container_prepare(struct container *container)
+static int prepare(struct container *container)
 {
     const struct config *config = container->config;
+    step("check what is possible here");
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (container->proc < 0)
         return fail(errno, "cannot open /proc");
@@ -265,11 +329,15 @@ int container_prepare(struct container *container)
     if (result == 0)
         result = check_user_namespace(container);
     if (result == 0)
+        result = check_proc(container);
+    if (result == 0)
         result = check_program(container);
     if (result == 0)
         result = parse_mount_options(container);
-    if (result == 0 && !container->new_pid)
+    if (result == 0 && !container->new_pid) {
+        step("list earlier children");
         result = process_list_children(container->proc, &container->earlier_children);
+    }
     if (result == 0)
         result = pin_namespaces(container);
     if (result == 0)
@@ -278,5 +346,15 @@ int container_prepare(struct container *container)
         result = pin_root(container);
     if (result == 0)
         result = pin_mounts(container);
+    if (result == 0)
+        result = idmap_prepare(container);
+    return result;
+}
+
+int container_prepare(struct container *container)
+{
+    int result = prepare(container);
+    if (result < 0)
+        error_step("prepare");
     return result;
 }

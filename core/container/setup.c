@@ -182,6 +182,7 @@ static const struct setup_step {
     {"start loopback", "/linux/namespaces", start_loopback},
     {"set sysctls", "/linux/sysctl", setup_sysctls},
     {"isolate mounts", "", isolate_mounts},
+    {"open mount sources", "/mounts", setup_sources},
     {"attach root", "/root/path", setup_attach_root},
     {"mount file systems", "/mounts", setup_mounts},
     {"make devices", "/linux/devices", setup_devices},
@@ -211,9 +212,11 @@ _Noreturn void setup_container(struct container *container)
 {
     trace_child("container");
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        step("%s", steps[i].name);
-        if (steps[i].field[0])
-            trace_field(steps[i].field);
+        trace_group(steps[i].name);
+        if (i == 0)
+            trace_received(SYNC_START, "start");
+        if (trace_wanted && config_has(container->config, steps[i].field))
+            trace_field("%s", steps[i].field);
         if (steps[i].run(container) < 0) {
             error_step(steps[i].name);
             if (steps[i].field[0])
@@ -222,6 +225,5 @@ _Noreturn void setup_container(struct container *container)
         }
     }
     sync_send_error(container->channel);
-    trace_flush();
     _exit(1);
 }

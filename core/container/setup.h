@@ -12,6 +12,7 @@ _Noreturn void setup_container(struct container *container);
 
 /* Steps that have a file of their own. Each returns 0 or a negative errno (recorded with the
  * config's field). All work on the container's root by descriptor, before the root is changed. */
+int setup_sources(struct container *container);        /* of bind mounts, before the root */
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
 int setup_terminal(struct container *container);       /* process.terminal, consoleSize */

@@ -36,7 +36,6 @@ static const struct {
 /* Make the node, or bind the host's where nodes cannot be made: in a user namespace. */
 static int provide(int directory, const char *name, const char *path, const struct device *device)
 {
-    step("make device %s", path);
     int result = device_make(directory, name, path, device);
     if (result == -EPERM && !error_is_set())
         result = device_bind(directory, name, path, device);
@@ -50,6 +49,8 @@ static int make_listed(struct container *container)
         const struct device device = {listed->type, listed->major, listed->minor,
                                       listed->mode, listed->uid,   listed->gid};
         const char *name;
+        step("make device %s", listed->path);
+        trace_field("/linux/devices/%zu", i);
         autoclose int parent = path_make_parent_in_root(container->root, listed->path, &name);
         int result = parent < 0 ? parent : provide(parent, name, listed->path, &device);
         if (result < 0) {
@@ -71,6 +72,7 @@ static int make_defaults(int dev)
                                       .mode = 0666};
         char path[24];
         snprintf(path, sizeof(path), "/dev/%.8s", default_devices[i].name);
+        step("make device %s", path);
         int result = provide(dev, default_devices[i].name, path, &device);
         if (result < 0)
             return result;
@@ -78,28 +80,20 @@ static int make_defaults(int dev)
     return 0;
 }
 
-/* A /dev that the user binds is taken as it is, like everything that is bound. */
-bool container_binds_dev(const struct container *container)
-{
-    for (size_t i = 0; i < container->config->mount_count; i++) {
-        if (container->options[i].bind &&
-            strcmp(container->config->mounts[i].destination, "/dev") == 0)
-            return true;
-    }
-    return false;
-}
-
 int setup_devices(struct container *container)
 {
-    if (container->config->namespaces[NAMESPACE_MOUNT].path || container_binds_dev(container))
+    /* A /dev that the config binds is taken as it is, like everything that is bound. */
+    if (container->config->namespaces[NAMESPACE_MOUNT].path || container->dev.bound)
         return 0;
     int result = make_listed(container);
     if (result < 0)
         return result;
+    step("open /dev");
     autoclose int dev = path_make_in_root(container->root, "/dev", S_IFDIR);
     if (dev < 0)
         return dev;
     result = make_defaults(dev);
+    step("link /dev/fd, /dev/stdin and others");
     for (size_t i = 0; result == 0 && i < sizeof(links) / sizeof(links[0]); i++)
         result = device_link(dev, links[i].name, links[i].target);
     return result;

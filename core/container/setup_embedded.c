@@ -11,6 +11,7 @@
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
@@ -51,6 +52,7 @@ int setup_embedded_root(struct container *container)
     static const char *const words[] = {"mode=755", "nosuid", "nodev", NULL};
     static const char directories[][5] = {"bin", "dev", "etc", "proc", "root", "sys", "tmp"};
     struct mount_options options;
+    step("make a tmpfs for the root");
     int result = mount_options_parse(&options, words, NULL);
     autoclose int root = result < 0 ? result : mount_create("tmpfs", "shimbox", &options);
     mount_options_free(&options);
@@ -60,7 +62,9 @@ int setup_embedded_root(struct container *container)
         if (mkdirat(root, directories[i], 0755) < 0)
             return fail(errno, "cannot create /%s", directories[i]);
     }
+    step("copy the own binary to /bin/shimbox");
     result = copy_binary(container->exe, root);
+    step("link the applets");
     if (result == 0)
         result = link_applets(root);
     return result < 0 ? result : take_fd(&root);

@@ -58,7 +58,9 @@ int setup_working_directory(struct container *container)
     if (result == -ENOENT) {
         error_clear();
         autoclose int made = path_make_in_root(container->root, cwd, S_IFDIR);
-        result = made < 0 ? made : enter_directory(container, cwd);
+        if (made < 0)
+            return made;
+        result = enter_directory(container, cwd);
     }
     if (result != -EACCES && result != -EPERM)
         return result;
@@ -83,35 +85,57 @@ static const char *find_variable(const char *const *environment, const char *nam
     return NULL;
 }
 
-static bool is_plain_file(int fd)
+/* 1, 0, or a negative errno (recorded). */
+static int is_plain_file(int fd)
 {
     struct stat status;
-    return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-           status.st_size <= PASSWD_SIZE_MAX;
+    if (fstat(fd, &status) < 0)
+        return fail(errno, "cannot examine /etc/passwd");
+    return S_ISREG(status.st_mode) && status.st_size <= PASSWD_SIZE_MAX;
+}
+
+/* Says this errno that the image has no such file that we may read, rather than that we are short
+ * of something? */
+static bool is_absence(int result)
+{
+    return result == -ENOENT || result == -ENOTDIR || result == -ELOOP || result == -EACCES ||
+           result == -EPERM || result == -ENXIO || result == -ENAMETOOLONG || result == -EAGAIN;
 }
 
 /* The image may have a device under that name, which never ends, or acts when it is opened: it is
- * looked at before. */
+ * looked at before. -ENOENT (not recorded): there is nothing to read. */
 static int open_passwd(const struct container *container)
 {
-    static const char path[] = "/etc/passwd";
-    autoclose int file = path_open_in_root(container->root, path, O_PATH);
-    if (!is_plain_file(file))
-        return -1;
-    close_fd(&file);
-    file = path_open_in_root(container->root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    return is_plain_file(file) ? take_fd(&file) : -1;
+    static const int flags[] = {O_PATH, O_RDONLY | O_NONBLOCK | O_NOCTTY};
+    autoclose int file = -1;
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        close_fd(&file);
+        file = path_open_in_root(container->root, "/etc/passwd", flags[i]);
+        if (is_absence(file)) {
+            error_clear();
+            return -ENOENT;
+        }
+        int plain = file < 0 ? file : is_plain_file(file);
+        if (plain <= 0)
+            return plain < 0 ? plain : -ENOENT;
+    }
+    return take_fd(&file);
 }
 
-/* What the container's own passwd says of its user; without a readable one: nothing. */
-static void find_user(const struct container *container, struct passwd_user *user)
+/* What the container's own passwd says of its user; without one that can be read: nothing. */
+static int find_user(const struct container *container, struct passwd_user *user)
 {
     *user = (struct passwd_user){.found = false};
     struct passwd_notes notes = {0};
     autoclose int file = open_passwd(container);
-    if (file < 0 ||
-        passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes) < 0)
-        error_clear();
+    if (file < 0)
+        return file == -ENOENT ? 0 : file;
+    int result =
+        passwd_find(file, "/etc/passwd", NULL, container->config->process.uid, user, &notes);
+    if (!is_absence(result))
+        return result;
+    error_clear();
+    return 0;
 }
 
 /* Is a later entry about the same variable? */
@@ -144,7 +168,9 @@ int setup_environment(struct container *container)
     if (find_variable((const char *const *)container->environment, "HOME"))
         return 0;
     struct passwd_user user;
-    find_user(container, &user);
+    int result = find_user(container, &user);
+    if (result < 0)
+        return result;
     const char *directory = user.home[0] ? user.home : "/";
     if (asprintf(&container->environment[used], "HOME=%s", directory) < 0)
         return fail(ENOMEM, "cannot make the environment");
@@ -184,8 +210,11 @@ static int follow_parent(const struct container *container)
     char byte;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return fail(errno, "cannot follow the parent process");
-    if (recv(container->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    ssize_t count = recv(container->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (count == 0)
         return fail(EPIPE, "the parent process is gone");
+    if (count < 0 && errno != EAGAIN)
+        return fail(errno, "cannot see whether the parent process is there");
     return 0;
 }
 
@@ -225,20 +254,26 @@ int setup_execute(struct container *container)
     const struct config_process *process = &container->config->process;
     char *const *argv = container->program;
     char path[PATH_MAX];
+    step("close descriptors");
     int result = close_descriptors(container);
     if (result < 0)
         return result;
+    step("find %s", argv[0]);
     int number =
         find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
                      path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
+    step("follow the parent");
     result = follow_parent(container);
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    process_reset_signals();
-    trace_flush();
+    step("reset signals");
+    result = process_reset_signals();
+    if (result < 0)
+        return result;
+    trace_execution();
     execve(path, argv, container->environment);
     number = errno;
     result = fail_exec(number, "cannot execute %s", path);

@@ -15,6 +15,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
 #include "core/container/setup.h"
 #include "core/linux/copy.h"
 #include "core/linux/mount.h"
@@ -32,32 +33,41 @@ static const char proc_files[][28] = {
     "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
 };
 
-static bool is_procfs(int fd)
+/* 1, 0, or a negative errno (recorded). */
+static int is_procfs(int fd)
 {
     struct statfs status;
-    return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+    if (fstatfs(fd, &status) < 0)
+        return fail(errno, "cannot examine a file system");
+    return status.f_type == PROC_SUPER_MAGIC;
 }
 
 /* May this mount be attached on target? Not on /proc, unless it is a real one, and hardly below. */
 static int check_target(const struct container *container, int mount, int target,
                         const struct stat *place, const char *destination)
 {
-    if (is_procfs(target)) {
+    int inside = is_procfs(target);
+    int procfs = inside < 0 ? inside : is_procfs(mount);
+    if (procfs < 0)
+        return procfs;
+    if (inside) {
         for (size_t i = 0; i < sizeof(proc_files) / sizeof(proc_files[0]); i++) {
             if (strncmp(destination, proc_files[i], sizeof(proc_files[i])) == 0)
                 return 0;
         }
-        if (is_procfs(mount))
+        if (procfs)
             return 0;
         return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
     }
     /* Once there is a proc on /proc, the directory below it cannot be come by. */
-    if (container->covered[0].fd >= 0 || is_procfs(mount))
+    if (container->covered[0].fd >= 0 || procfs)
         return 0;
     autoclose int proc = path_look_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
     struct stat status;
-    if (proc < 0 || fstat(proc, &status) < 0)
+    if (proc < 0)
         return proc == -ENOENT ? 0 : proc;
+    if (fstat(proc, &status) < 0)
+        return fail(errno, "cannot examine /proc");
     if (status.st_dev != place->st_dev || status.st_ino != place->st_ino)
         return 0;
     return fail_config(NULL, "mounting anything but proc on /proc is refused");
@@ -110,6 +120,27 @@ static void remember(struct container *container, int *mount, const struct stat 
     }
 }
 
+/* By what it is, not by how the config writes it: "/dev/" and links lead there, too. top is what
+ * has just been mounted on place; NULL: nothing. */
+static void follow_dev(struct container *container, bool bind, const struct stat *place,
+                       const struct stat *top)
+{
+    struct dev_directory *dev = &container->dev;
+    if (dev->known) {
+        if (dev->device == place->st_dev && dev->inode == place->st_ino)
+            *dev = (struct dev_directory){true, bind, top->st_dev, top->st_ino};
+        return;
+    }
+    autoclose int fd = path_look_in_root(container->root, "/dev", O_PATH);
+    struct stat now;
+    if (fd < 0)
+        error_clear();
+    if (fd < 0 || fstat(fd, &now) < 0)
+        return;
+    bool same = top && now.st_dev == top->st_dev && now.st_ino == top->st_ino;
+    *dev = (struct dev_directory){true, same && bind, now.st_dev, now.st_ino};
+}
+
 static int hint_for_type(const char *type, int result)
 {
     if (result != -EPERM && result != -EBUSY)
@@ -134,7 +165,7 @@ static int create_cgroup(const struct mount_options *options)
     mount = mount_clone(AT_FDCWD, "/sys/fs/cgroup", true);
     if (mount < 0)
         return mount;
-    int result = mount_change(mount, options);
+    int result = mount_change(mount, options, -1);
     if (result == 0)
         result = mount_set_readonly(mount, true);
     if (result < 0)
@@ -142,7 +173,17 @@ static int create_cgroup(const struct mount_options *options)
     return result < 0 ? result : mount;
 }
 
-/* A detached mount of the i-th entry, with its flags. */
+/* nofail: without its source, a mount is left out. */
+static int pass_over(const struct container *container, size_t i, int result)
+{
+    if (result != -ENOENT || !container->options[i].optional)
+        return result;
+    error_clear();
+    return 0;
+}
+
+/* A detached mount of the i-th entry, with its flags; -ENOENT not recorded for a bind mount that is
+ * left out. */
 static int open_mount(struct container *container, size_t i)
 {
     const struct config_mount *mount = &container->config->mounts[i];
@@ -150,10 +191,7 @@ static int open_mount(struct container *container, size_t i)
     autoclose int fd = -1;
     int result = 0;
     if (options->bind) {
-        fd = mount_clone_locked(mount->source, options->bind_recursive, &container->sources[i]);
-        if (fd < 0)
-            return fd;
-        result = mount_change(fd, options);
+        fd = take_fd(&container->sources[i]);
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
         fd = create_cgroup(options);
     } else {
@@ -163,72 +201,123 @@ static int open_mount(struct container *container, size_t i)
         fd = mount_create(mount->type, mount->source, &writable);
         if (fd < 0)
             return hint_for_type(mount->type, fd);
-        if (options->propagation)
-            result =
-                mount_set_propagation(fd, options->propagation, options->propagation_recursive);
     }
     if (fd < 0)
-        return fd;
+        return options->bind ? -ENOENT : fd;
+    result = idmap_in_child(container, i, fd);
     return result < 0 ? result : take_fd(&fd);
 }
 
 /* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
 static int attach_copy(int mount, int target, const char *destination, bool readonly)
 {
-    step("copy what is in %s", destination);
     int result = copy_tree(target, mount, destination);
     if (result == 0 && readonly)
         result = mount_set_readonly(mount, false);
     return result < 0 ? result : mount_attach(mount, target, destination);
 }
 
+/* Change what is mounted there: attributes and propagation of the mount, and only those named.
+ * Unlike mount(2), which would make a file system of the host read-only everywhere. */
+static int remount(const struct container *container, size_t i)
+{
+    const char *destination = container->config->mounts[i].destination;
+    step("remount %s", destination);
+    autoclose int target = path_open_in_root(container->root, destination, O_PATH);
+    if (target < 0)
+        return target;
+    int result = mount_change(target, &container->options[i], -1);
+    if (result == -EINVAL)
+        error_hint("is anything mounted there?");
+    return result;
+}
+
 static int mount_one(struct container *container, size_t i)
 {
     const struct config_mount *mount = &container->config->mounts[i];
     const char *type = container->options[i].bind ? mount->source : mount->type;
+    if (container->options[i].remount)
+        return remount(container, i);
     step("mount %s on %s", type, mount->destination);
+    trace_field("/mounts/%zu", i);
     autoclose int fd = open_mount(container, i);
     struct stat top;
     struct stat place;
     if (fd < 0)
-        return fd;
+        return pass_over(container, i, fd);
     if (fstat(fd, &top) < 0)
         return fail(errno, "cannot examine %s", type);
     bool kernel = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
     autoclose int target = kernel ? make_plain_directory(container, mount->destination)
                                   : path_make_in_root(container->root, mount->destination,
                                                       S_ISDIR(top.st_mode) ? S_IFDIR : S_IFREG);
-    if (target < 0)
+    if (target < 0) {
+        if (target == -EACCES || target == -EROFS)
+            error_hint("make it in the root file system beforehand");
         return target;
+    }
     if (fstat(target, &place) < 0)
         return fail(errno, "cannot examine %s", mount->destination);
     int result = check_target(container, fd, target, &place, mount->destination);
     if (result < 0)
         return result;
-    if (container->options[i].copy_up)
+    if (container->options[i].copy_up) {
+        step("copy what is in %s", mount->destination);
+        trace_field("/mounts/%zu", i);
         result = attach_copy(fd, target, mount->destination,
                              container->options[i].set & MOUNT_ATTR_RDONLY);
-    else
+    } else {
         result = mount_attach(fd, target, mount->destination);
+    }
+    if (result == 0)
+        follow_dev(container, container->options[i].bind, &place, &top);
     if (result == 0)
         remember(container, &fd, &top, &place, mount->destination);
     return result;
 }
 
-int setup_mounts(struct container *container)
+/* Name the entry in the record of a failure. */
+static int fail_entry(const struct container *container, size_t i, int result)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "/mounts/%zu", i);
+    error_context("cannot %s %s", container->options[i].remount ? "remount" : "mount",
+                  container->config->mounts[i].destination);
+    error_field(field);
+    return result;
+}
+
+/* Once the container's root is attached on top of "/", a path of the host that goes up to "/" by
+ * ".." would go on in there, among links that are not trusted: so all sources are opened before. */
+int setup_sources(struct container *container)
 {
     for (size_t i = 0; i < container->config->mount_count; i++) {
-        char field[32];
-        int result = mount_one(container, i);
-        if (result < 0 || trace_enabled)
-            snprintf(field, sizeof(field), "/mounts/%zu", i);
-        if (trace_enabled)
-            trace_field(field);
-        if (result < 0) {
-            error_context("cannot mount %s", container->config->mounts[i].destination);
-            error_field(field);
-            return result;
-        }
+        const struct mount_options *options = &container->options[i];
+        if (!options->bind)
+            continue;
+        step("open %s", container->config->mounts[i].source);
+        trace_field("/mounts/%zu/source", i);
+        autoclose int pinned = take_fd(&container->sources[i]);
+        int fd = mount_clone_locked(container->config->mounts[i].source, options->bind_recursive,
+                                    &pinned);
+        int result = fd < 0 ? pass_over(container, i, fd) : 0;
+        if (result < 0)
+            return fail_entry(container, i, result);
+        container->sources[i] = fd < 0 ? -1 : fd;
     }
+    return 0;
+}
+
+int setup_mounts(struct container *container)
+{
+    if (container->config->mount_count > 0)
+        follow_dev(container, false, NULL, NULL);
+    for (size_t i = 0; i < container->config->mount_count; i++) {
+        int result = mount_one(container, i);
+        if (result < 0)
+            return fail_entry(container, i, result);
+    }
+    if (container->files.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &container->files);
     return 0;
 }

@@ -34,7 +34,10 @@ static int open_null(const struct container *container)
         fd = path_open_in_root(container->root, "/dev/null", O_PATH | O_NOFOLLOW);
     if (fd < 0)
         return fd;
-    if (!device_is(fd, 1, 3))
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return fail(errno, "cannot examine /dev/null");
+    if (!device_is(&status, 1, 3))
         return fail_config(NULL, "/dev/null is not the null device");
     return take_fd(&fd);
 }
@@ -95,7 +98,6 @@ static int mask_path(const struct container *container, struct masks *masks, con
     struct stat status;
     if (fstat(target, &status) < 0)
         return fail(errno, "cannot examine %s", path);
-    step("mask %s", path);
     if (S_ISDIR(status.st_mode))
         return mask_directory(masks, target, path);
     return mask_file(container, masks, target, path);
@@ -115,6 +117,8 @@ int setup_masked_paths(struct container *container)
     int result = 0;
     const char *const *paths = (const char *const *)container->config->masked_paths;
     for (size_t i = 0; result == 0 && paths[i]; i++) {
+        step("mask %s", paths[i]);
+        trace_field("/linux/maskedPaths/%zu", i);
         result = mask_path(container, &masks, paths[i]);
         if (result < 0)
             fail_path("maskedPaths", i, result);
@@ -130,7 +134,6 @@ static int protect_path(const struct container *container, const char *path)
     int result = open_listed(container, path, &target);
     if (result <= 0)
         return result;
-    step("protect %s", path);
     autoclose int mount = mount_clone(target, "", true);
     if (mount < 0)
         return mount;
@@ -142,6 +145,8 @@ int setup_readonly_paths(struct container *container)
 {
     const char *const *paths = (const char *const *)container->config->readonly_paths;
     for (size_t i = 0; paths[i]; i++) {
+        step("protect %s", paths[i]);
+        trace_field("/linux/readonlyPaths/%zu", i);
         int result = protect_path(container, paths[i]);
         if (result < 0)
             return fail_path("readonlyPaths", i, result);

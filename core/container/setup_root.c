@@ -31,6 +31,7 @@ static int open_root(struct container *container)
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
     } else {
+        step("open the root file system");
         autoclose int pinned = take_fd(&container->root);
         container->root = mount_clone_locked(path, true, &pinned);
     }
@@ -48,6 +49,7 @@ int setup_attach_root(struct container *container)
     int result = open_root(container);
     if (result < 0)
         return result;
+    step("attach the root file system");
     autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (target < 0)
         return fail(errno, "cannot open the root directory");
@@ -63,8 +65,11 @@ static int hide_mount(const char *path)
     autoclose int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct statfs system;
     /* Not there: it is one of the container's own, which are not below this root. */
-    if (fd < 0 || fstatfs(fd, &system) < 0 ||
-        (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC))
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0 || fstatfs(fd, &system) < 0)
+        return fail(errno, "cannot examine %s, to hide it", path);
+    if (system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC)
         return 0;
     static const char *const words[] = {"ro", "nosuid", "nodev", "noexec", "nr_inodes=1", NULL};
     struct mount_options options;
@@ -101,14 +106,17 @@ int setup_pivot(struct container *container)
     if (fchdir(container->root) < 0)
         return fail(errno, "cannot enter the root file system");
     if (container->no_pivot) {
+        step("hide proc and sysfs of the host");
         int result = hide_kernel_mounts(container);
         if (result < 0)
             return result;
+        step("chroot");
         /* The new root covers the old one, so whoever gets out of the chroot lands in it again. */
         if (chroot(".") < 0)
             return fail(errno, "cannot change the root directory");
         return 0;
     }
+    step("pivot_root");
     if (sys_pivot_root(".", ".") < 0) {
         int result = fail(errno, "cannot make the root file system the root");
         error_hint("where the host runs from an initramfs, use --no-pivot");

@@ -37,7 +37,7 @@ static int open_console(const struct container *container)
     autoclose int dev = path_open_in_root(container->root, "/dev", O_PATH | O_DIRECTORY);
     if (dev < 0)
         return dev;
-    bool make = !container_binds_dev(container);
+    bool make = !container->dev.bound;
     if (make && mknodat(dev, name, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
         return fail(errno, "cannot create /dev/console");
     autoclose int console = openat(dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

@@ -43,23 +43,36 @@ static bool is_current(int root, const char *id, int fd)
            opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+/* One attempt. Returns a descriptor, -EAGAIN (not recorded) when somebody has removed the directory
+ * meanwhile, or another negative errno (recorded). */
+static int claim_directory(int root, const char *id)
+{
+    autoclose int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return -EAGAIN;
+    if (fd < 0)
+        return fail(errno, "cannot open the state of container %s", id);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return fail(errno, "cannot lock the state of container %s", id);
+        return fail(EEXIST, "container ID %s is in use", id);
+    }
+    return is_current(root, id, fd) ? take_fd(&fd) : -EAGAIN;
+}
+
 static int claim(int root, const char *id)
 {
     for (;;) {
-        if (mkdirat(root, id, 0700) < 0 && errno != EEXIST)
+        bool made = mkdirat(root, id, 0700) == 0;
+        if (!made && errno != EEXIST)
             return fail(errno, "cannot create the state of container %s", id);
-        autoclose int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT)
+        int result = claim_directory(root, id);
+        if (result == -EAGAIN && !error_is_set())
             continue;
-        if (fd < 0)
-            return fail(errno, "cannot open the state of container %s", id);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-            if (errno != EWOULDBLOCK)
-                return fail(errno, "cannot lock the state of container %s", id);
-            return fail(EEXIST, "container ID %s is in use", id);
-        }
-        if (is_current(root, id, fd))
-            return take_fd(&fd);
+        /* Whoever has taken it meanwhile finds that it is not the current one any more. */
+        if (result < 0 && result != -EEXIST && made)
+            unlinkat(root, id, AT_REMOVEDIR);
+        return result;
     }
 }
 
@@ -76,9 +89,8 @@ static int default_root(char **path)
     return length < 0 ? fail(ENOMEM, "cannot claim an ID") : 0;
 }
 
-int state_claim(struct state *state, const char *root, const char *id)
+static int claim_by_name(struct state *state, const char *root, const char *id)
 {
-    *state = NO_STATE;
     autofree char *standard = NULL;
     int result = root ? 0 : default_root(&standard);
     if (result < 0)
@@ -96,6 +108,7 @@ int state_claim(struct state *state, const char *root, const char *id)
     char path[4096];
     snprintf(link, sizeof(link), "/proc/self/fd/%d", state->fd);
     ssize_t length = readlink(link, path, sizeof(path) - 1);
+    int number = length < 0 ? errno : ENOMEM;
     if (length > 0) {
         path[length] = '\0';
         if (asprintf(&state->path, "%s", path) >= 0)
@@ -104,13 +117,24 @@ int state_claim(struct state *state, const char *root, const char *id)
     }
     unlinkat(directory, id, AT_REMOVEDIR);
     close_fd(&state->fd);
-    return fail(ENOMEM, "cannot claim container ID %s", id);
+    return fail(number, "cannot claim container ID %s", id);
+}
+
+int state_claim(struct state *state, const char *root, const char *id)
+{
+    *state = NO_STATE;
+    int result = claim_by_name(state, root, id);
+    if (result < 0)
+        error_step("claim ID");
+    return result;
 }
 
 void state_release(struct state *state)
 {
-    if (state->path)
+    if (state->path) {
+        step("release the container ID");
         rmdir(state->path);
+    }
     free_pointer(&state->path);
     close_fd(&state->fd);
 }

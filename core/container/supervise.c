@@ -21,6 +21,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/idmap.h"
 #include "core/container/setup.h"
 #include "core/container/sync.h"
 #include "core/container/terminal.h"
@@ -50,11 +51,13 @@ static int set_rlimits(const struct supervision *supervision)
     for (size_t i = 0; i < process->rlimit_count; i++) {
         const struct config_rlimit *rlimit = &process->rlimits[i];
         step("limit %s", rlimit_name(rlimit->resource));
-        trace_field("/process/rlimits");
+        trace_field("/process/rlimits/%zu", i);
         if (prlimit(supervision->child->pid, rlimit->resource, &rlimit->limit, NULL) < 0) {
-            int result = fail(errno, "cannot set %s", rlimit_name(rlimit->resource));
+            int number = errno;
+            int result = fail(number, "cannot set %s", rlimit_name(rlimit->resource));
             error_field("/process/rlimits");
-            if (errno == EPERM)
+            error_step("set limits");
+            if (number == EPERM)
                 error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
             return result;
         }
@@ -66,10 +69,13 @@ static int write_pid_file(struct supervision *supervision)
 {
     if (!supervision->container->pid_file)
         return 0;
+    step("write the pid file");
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)supervision->child->pid);
     int result = replace_file(supervision->container->pid_file, 0644, text, (size_t)length);
     supervision->pid_file = result == 0;
+    if (result < 0)
+        error_step("write pid file");
     return result;
 }
 
@@ -86,8 +92,11 @@ static int make_ready(struct supervision *supervision)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
         result = write_pid_file(supervision);
+    step("let the program run");
     if (result == 0)
         result = sync_send(supervision->channel, SYNC_RUN);
+    if (result == 0)
+        step("wait until the program runs");
     if (result != -EPIPE)
         return result;
     /* The child ended meanwhile; what it had to say about that is still to be heard. */
@@ -110,13 +119,31 @@ static int begin_terminal(struct supervision *supervision, int *master)
     return result;
 }
 
+/* The child may not idmap a mount of a file system that is not its user namespace's; we may. */
+static int idmap_for_child(const struct supervision *supervision, uint32_t number, int mount)
+{
+    const struct container *container = supervision->container;
+    if (number >= container->mount_count || mount < 0)
+        return fail(EPROTO, "message out of order from the container");
+    int result = idmap_mount(container, number, mount, supervision->child);
+    if (result < 0) {
+        char field[32];
+        snprintf(field, sizeof(field), "/mounts/%u", number);
+        error_context("cannot mount %s", container->config->mounts[number].destination);
+        error_field(field);
+        return result;
+    }
+    return sync_send(supervision->channel, SYNC_IDMAPPED);
+}
+
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
  * After "ready" that makes no difference here: its exit code tells. */
 static int begin_program(struct supervision *supervision)
 {
     if (!supervision->ready)
         return fail(EPIPE, "the container's process ended during its set-up");
-    step("wait for the program");
+    trace_executed();
+    step("release what is not needed any more");
     close_fd(&supervision->channel);
     for (int number = 1; number < NSIG; number++) {
         if (sigismember(&supervision->pending, number) == 1)
@@ -124,17 +151,21 @@ static int begin_program(struct supervision *supervision)
     }
     if (supervision->container->when_running)
         supervision->container->when_running(supervision->container->context);
+    step("wait for the program's end");
     return 0;
 }
 
 /* The child said something. Returns 0, or a negative errno (recorded) to end everything. */
 static int handle_message(struct supervision *supervision)
 {
+    uint32_t number;
     autoclose int fd = -1;
-    int type = sync_receive(supervision->channel, &fd);
+    int type = sync_receive_numbered(supervision->channel, &fd, &number);
     switch (type) {
     case SYNC_TERMINAL:
         return begin_terminal(supervision, &fd);
+    case SYNC_IDMAP:
+        return idmap_for_child(supervision, number, fd);
     case SYNC_READY:
         return make_ready(supervision);
     case SYNC_EOF:
@@ -191,7 +222,7 @@ static int handle_signal(struct supervision *supervision)
 {
     struct signalfd_siginfo signal;
     if (read(supervision->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
-        return 0;
+        return errno == EAGAIN || errno == EINTR ? 0 : fail(errno, "cannot receive a signal");
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
@@ -253,10 +284,14 @@ static void end_orphans(const struct supervision *supervision)
 int supervise_container(const struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
+    step("wait for the set-up");
     process_all_signals(&signals);
     autoclose int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd < 0)
-        return fail(errno, "cannot receive signals by descriptor");
+    if (signal_fd < 0) {
+        int result = fail(errno, "cannot receive signals by descriptor");
+        error_step("supervise");
+        return result;
+    }
     struct relay relay;
     relay_init(&relay);
     struct supervision supervision = {.container = container,
@@ -266,9 +301,12 @@ int supervise_container(const struct container *container, struct process *child
                                       .relay = &relay};
     int result = serve(&supervision);
     relay_free(&relay);
+    step("end what is left");
     close_fd(&supervision.channel);
-    if (result < 0)
+    if (result < 0) {
+        error_step("supervise");
         process_end(child);
+    }
     end_orphans(&supervision);
     if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);

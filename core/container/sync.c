@@ -9,13 +9,24 @@
 #include <sys/uio.h>
 
 #include "core/base/own.h"
+#include "core/base/trace.h"
 
 struct message {
     uint32_t type;
+    uint32_t number;    /* of the mount, with SYNC_IDMAP */
     struct error error; /* sent with SYNC_ERROR only */
 };
 
 #define BARE_LENGTH offsetof(struct message, error)
+
+/* Of the arrows in a trace. Those without a name have none: SYNC_CHILD, whose sender has no more to
+ * say, and what can come more than once. */
+static const char names[SYNC_TYPES][12] = {
+    [SYNC_MAPPED] = "IDs mapped",
+    [SYNC_READY] = "ready",
+    [SYNC_RUN] = "run",
+    [SYNC_ERROR] = "error",
+};
 
 int sync_open(int channel[2])
 {
@@ -48,21 +59,36 @@ static int send_message(int channel, const struct message *message, size_t lengt
     return 0;
 }
 
-int sync_send_fd(int channel, enum sync_type type, int fd)
+static int send_bare(int channel, enum sync_type type, uint32_t number, int fd)
 {
-    const struct message message = {.type = type};
+    const struct message message = {.type = type, .number = number};
     int result = send_message(channel, &message, BARE_LENGTH, fd);
     return result < 0 ? fail(-result, "cannot tell the other side of the container's set-up") : 0;
 }
 
+int sync_send_fd(int channel, enum sync_type type, int fd)
+{
+    return send_bare(channel, type, 0, fd);
+}
+
+int sync_send_mount(int channel, uint32_t number, int mount)
+{
+    return send_bare(channel, SYNC_IDMAP, number, mount);
+}
+
 int sync_send(int channel, enum sync_type type)
 {
+    if (names[type][0])
+        trace_sent(type, names[type]);
     return sync_send_fd(channel, type, -1);
 }
 
 void sync_send_error(int channel)
 {
     struct message message = {.type = SYNC_ERROR, .error = *error_get()};
+    /* Who hears of it may end this process. */
+    trace_sent(SYNC_ERROR, names[SYNC_ERROR]);
+    trace_flush();
     send_message(channel, &message, sizeof(message), -1);
 }
 
@@ -84,7 +110,7 @@ static int received_fd(struct msghdr *packet, bool *malformed)
     return fds[0];
 }
 
-int sync_receive(int channel, int *fd)
+int sync_receive_numbered(int channel, int *fd, uint32_t *number)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -109,13 +135,22 @@ int sync_receive(int channel, int *fd)
         return SYNC_EOF;
     bool whole = message.type == SYNC_ERROR ? length == (ssize_t)sizeof(message)
                                             : length == (ssize_t)BARE_LENGTH;
-    if (!whole || malformed || message.type <= SYNC_EOF || message.type > SYNC_TERMINAL)
+    if (!whole || malformed || message.type <= SYNC_EOF || message.type >= SYNC_TYPES)
         return fail(EPROTO, "unexpected message during the container's set-up");
     if (message.type == SYNC_ERROR)
         error_adopt(&message.error);
+    if (names[message.type][0])
+        trace_received(message.type, names[message.type]);
     if (fd)
         *fd = take_fd(&received);
+    *number = message.number;
     return (int)message.type;
+}
+
+int sync_receive(int channel, int *fd)
+{
+    uint32_t number;
+    return sync_receive_numbered(channel, fd, &number);
 }
 
 int sync_expect(int channel, enum sync_type type)

@@ -3,6 +3,8 @@
  *
  *     parent                                child
  *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
+ *       (idmaps a mount)          <--IDMAP---  (each that only the parent may idmap)
+ *                                 -IDMAPPED->
  *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
@@ -24,8 +26,13 @@ enum sync_type {
     SYNC_READY,
     SYNC_RUN,
     SYNC_ERROR,
-    SYNC_CHILD,    /* with the pidfd of a process that was made on behalf of the parent */
+    SYNC_CHILD, /* with the pidfd of a process that was made on behalf of the parent */
+    SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
+    SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
+    SYNC_TYPES,
+    SYNC_START =
+        SYNC_TYPES, /* no message: in a trace, what leads from the parent to the child's start */
 };
 
 /* Make the channel. Returns 0 or a negative errno (recorded). */
@@ -34,6 +41,7 @@ int sync_open(int channel[2]);
 /* Returns 0 or a negative errno (recorded); -EPIPE when the other side is gone. Never SIGPIPE. */
 int sync_send(int channel, enum sync_type type);
 int sync_send_fd(int channel, enum sync_type type, int fd);
+int sync_send_mount(int channel, uint32_t number, int mount);
 
 /* Send this process's error record. Nothing can be done if that fails. */
 void sync_send_error(int channel);
@@ -42,6 +50,9 @@ void sync_send_error(int channel);
  * With SYNC_ERROR the sender's record has become this process's. Anything malformed is -EPROTO.
  * Returns the type, SYNC_EOF, or a negative errno (recorded). */
 int sync_receive(int channel, int *fd);
+
+/* The same, with the number of a SYNC_IDMAP, 0 otherwise. */
+int sync_receive_numbered(int channel, int *fd, uint32_t *number);
 
 /* Wait for exactly this message. Returns 0 or a negative errno (recorded). */
 int sync_expect(int channel, enum sync_type type);

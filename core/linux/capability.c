@@ -146,8 +146,10 @@ int capability_bound(uint64_t bounding)
     for (int number = 0; number < 64; number++) {
         int present = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
 
-        if (present < 0)
+        if (present < 0 && errno == EINVAL)
             break; /* past the last one that this kernel has */
+        if (present < 0)
+            return fail(errno, "cannot read the bounding set");
         if (present == 0 || bounding >> number & 1)
             continue;
         if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0) {

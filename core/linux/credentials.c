@@ -74,9 +74,12 @@ int credentials_own_stdio(uint32_t uid)
 {
     for (int fd = 0; fd <= 2; fd++) {
         struct stat status;
-        if (fstat(fd, &status) < 0)
-            continue;
-        if (status.st_uid == uid || device_is(fd, 1, 3))
+        if (fstat(fd, &status) < 0) {
+            if (errno == EBADF)
+                continue;
+            return fail(errno, "cannot examine standard stream %d", fd);
+        }
+        if (status.st_uid == uid || device_is(&status, 1, 3))
             continue;
         /* EPERM: somebody else's; EINVAL: an id without a mapping; EROFS: a read-only file system.
          * The program can still use the descriptor, only not open it again. */

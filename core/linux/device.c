@@ -60,6 +60,10 @@ int device_make(int directory, const char *name, const char *path, const struct 
         return -EPERM;
     if (errno != EEXIST)
         return fail(errno, "cannot create device %s", path);
+    /* An earlier container that had to bind has left a plain file to bind on. */
+    struct stat status;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+        return -EPERM;
     autoclose int fd = open_checked(directory, name, path, device);
     return fd < 0 ? fd : 0;
 }
@@ -82,16 +86,17 @@ int device_bind(int directory, const char *name, const char *path, const struct 
     autoclose int target = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return fail(errno, "cannot open %s to bind the device on", path);
-    if (fstat(target, &status) < 0 || S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
+    if (fstat(target, &status) < 0)
+        return fail(errno, "cannot examine %s to bind the device on", path);
+    if (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
         return fail(EEXIST, "%s exists, and is neither file nor device", path);
     return mount_attach(source, target, path);
 }
 
-bool device_is(int fd, uint32_t major, uint32_t minor)
+bool device_is(const struct stat *status, uint32_t major, uint32_t minor)
 {
-    struct stat status;
     const struct device device = {.type = S_IFCHR, .major = major, .minor = minor};
-    return fstat(fd, &status) == 0 && same_device(&status, &device);
+    return same_device(status, &device);
 }
 
 int device_link(int directory, const char *name, const char *target)

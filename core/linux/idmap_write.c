@@ -28,10 +28,22 @@ struct side {
     uint32_t own; /* the caller's effective id */
 };
 
-static int fail_write(int number, const char *what)
+/* Since Linux 5.12 whoever maps user 0 of the parent namespace needs a capability for it, root too:
+ * a file capability that is set inside is one outside. */
+static bool maps_root_without_right(const struct side *side)
 {
-    int result = fail(number, "cannot write the %s", what);
-    if (number == EPERM)
+    uint32_t container;
+    return strcmp(side->file, "uid_map") == 0 &&
+           idmap_to_container(side->map, 0, &container) == 0 && !capability_have(CAP_SETFCAP);
+}
+
+static int fail_write(int number, const struct side *side)
+{
+    int result = fail(number, "cannot write the %s", side->what);
+    if (number == EPERM && maps_root_without_right(side))
+        error_hint("to map user 0 takes CAP_SETFCAP: give it to the container that this is in, "
+                   "spec --cap-add SETFCAP");
+    else if (number == EPERM)
         error_hint(
             "the kernel lets this user map only its own id (0: with CAP_SETFCAP), or ids it has "
             "privilege over");
@@ -55,7 +67,7 @@ static int write_map(int process, const struct side *side)
     int result = write_value(process, side->file, lines.data);
     if (result < 0) {
         error_clear();
-        return fail_write(-result, side->what);
+        return fail_write(-result, side);
     }
     return 0;
 }
@@ -136,11 +148,15 @@ static bool is_own_id(const struct side *side)
 static int write_side(int process, pid_t pid, const struct side *side, bool privileged)
 {
     int result;
+    step("write the %s of process %d", side->what, (int)pid);
     if (privileged || is_own_id(side))
         result = write_map(process, side);
     else
         result = run_helper(pid, side);
-    return result < 0 ? result : verify_map(process, side);
+    if (result < 0)
+        return result;
+    step("read the %s back", side->what);
+    return verify_map(process, side);
 }
 
 int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
@@ -153,7 +169,6 @@ int idmaps_write(int proc, pid_t pid, const struct idmaps *maps)
     const struct side uid = {"uid map", "uid_map", "newuidmap", &maps->uid, geteuid()};
     const struct side gid = {"gid map", "gid_map", "newgidmap", &maps->gid, getegid()};
     bool privileged = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
-    step("write the ID mappings of process %d", (int)pid);
     int result = write_side(process, pid, &uid, privileged);
     if (result < 0)
         return result;

@@ -90,9 +90,13 @@ int mount_clone(int directory, const char *path, bool recursive)
 {
     unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
     int mount = sys_open_tree(directory, path, recursive ? flags | AT_RECURSIVE : flags);
-    if (mount < 0)
-        return fail(errno, "cannot open %s for mounting", *path ? path : "a directory");
-    return mount;
+    if (mount >= 0)
+        return mount;
+    int number = errno;
+    int result = fail(number, "cannot open %s for mounting", *path ? path : "a directory");
+    if (number == EINVAL && !recursive)
+        error_hint("in a user namespace, what is mounted below must come along: rbind");
+    return result;
 }
 
 int mount_clone_locked(const char *path, bool recursive, int *pinned)
@@ -104,30 +108,42 @@ int mount_clone_locked(const char *path, bool recursive, int *pinned)
     return take_fd(pinned);
 }
 
-static int set_attributes(int mount, bool recursive, uint64_t set, uint64_t clear,
-                          uint64_t propagation)
+static int set_attributes(int mount, bool recursive, const struct mount_attr *wanted)
 {
-    struct mount_attr attributes = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+    struct mount_attr attributes = *wanted;
     if (sys_mount_setattr(mount, "", recursive ? AT_EMPTY_PATH | AT_RECURSIVE : AT_EMPTY_PATH,
                           &attributes) == 0)
         return 0;
     int number = errno;
-    int result = fail(number, "cannot change the attributes of a mount");
+    bool idmap = attributes.attr_set & MOUNT_ATTR_IDMAP;
+    int result =
+        fail(number, idmap ? "cannot idmap a mount" : "cannot change the attributes of a mount");
     if (number == ENOSYS)
         error_hint("needs Linux 5.12");
+    else if (number == EPERM && !idmap)
+        error_hint("in a user namespace, what the host has set cannot be taken back");
     return result;
 }
 
-int mount_change(int mount, const struct mount_options *options)
+int mount_change(int mount, const struct mount_options *options, int userns)
 {
-    uint64_t alone = options->propagation_recursive ? 0 : options->propagation;
-    uint64_t below = options->propagation_recursive ? options->propagation : 0;
+    struct mount_attr alone = {.attr_set = options->set, .attr_clr = options->clear};
+    struct mount_attr below = {.attr_set = options->recursive_set,
+                               .attr_clr = options->recursive_clear};
+    if (options->propagation_recursive)
+        below.propagation = options->propagation;
+    else
+        alone.propagation = options->propagation;
+    if (userns >= 0 && options->idmap) {
+        struct mount_attr *idmapped = options->idmap_recursive ? &below : &alone;
+        idmapped->attr_set |= MOUNT_ATTR_IDMAP;
+        idmapped->userns_fd = (uint64_t)userns;
+    }
     int result = 0;
-    if (options->set || options->clear || alone)
-        result = set_attributes(mount, false, options->set, options->clear, alone);
-    if (result == 0 && (options->recursive_set || options->recursive_clear || below))
-        result =
-            set_attributes(mount, true, options->recursive_set, options->recursive_clear, below);
+    if (alone.attr_set || alone.attr_clr || alone.propagation)
+        result = set_attributes(mount, false, &alone);
+    if (result == 0 && (below.attr_set || below.attr_clr || below.propagation))
+        result = set_attributes(mount, true, &below);
     return result;
 }
 
@@ -141,10 +157,12 @@ int mount_attach(int mount, int target, const char *what)
 
 int mount_set_readonly(int mount, bool recursive)
 {
-    return set_attributes(mount, recursive, MOUNT_ATTR_RDONLY, 0, 0);
+    const struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+    return set_attributes(mount, recursive, &readonly);
 }
 
 int mount_set_propagation(int mount, uint64_t propagation, bool recursive)
 {
-    return set_attributes(mount, recursive, 0, 0, propagation);
+    const struct mount_attr wanted = {.propagation = propagation};
+    return set_attributes(mount, recursive, &wanted);
 }

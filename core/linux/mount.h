@@ -30,10 +30,12 @@ int mount_clone(int directory, const char *path, bool recursive);
  * Returns a descriptor or a negative errno (recorded). */
 int mount_clone_locked(const char *path, bool recursive, int *pinned);
 
-/* Change attributes and propagation of the mount by its options. The mount may be detached.
- * Needs Linux 5.12, as does every container with flags on a bind mount.
+/* Change attributes and propagation of the mount by its options. The mount may be detached; with
+ * the options idmap and ridmap it must be. userns: what they map by, a descriptor of a user
+ * namespace whose inside is the ids on disk, and whose outside is what is to be seen of them; -1
+ * leaves them out. Needs Linux 5.12, as does every container with flags on a bind mount.
  * Returns 0 or a negative errno (recorded). */
-int mount_change(int mount, const struct mount_options *options);
+int mount_change(int mount, const struct mount_options *options, int userns);
 
 /* Attach a detached mount on target, an O_PATH descriptor. what: for messages.
  * Returns 0 or a negative errno (recorded). */

@@ -18,14 +18,27 @@ struct mount_options {
     bool copy_up;                /* tmpcopyup: starts with what it covers; tmpfs only */
     bool bind;                   /* bind or rbind */
     bool bind_recursive;         /* rbind */
+    bool remount;                /* change what is mounted there already */
+    bool optional;               /* nofail: left out where its source does not exist */
+    bool idmap;                  /* idmap or ridmap */
+    bool idmap_recursive;        /* ridmap */
     struct text_list filesystem; /* what the file system itself is to be told: "size=1m", "sync" */
 };
 
 /* Parse a list of options (NULL-terminated). Options that are not known here belong to the file
- * system. Those that exist but are not supported are refused by name.
+ * system. What mount(8) takes for notes to others ("noauto", "_netdev", "x-...") is passed over, as
+ * is what asks for nothing: "silent" and "loud", since messages about a new mount come back by
+ * descriptor, not through the kernel's log; "iversion" and "noiversion", since a file system either
+ * counts versions or does not. Those that exist but are not supported are refused by name.
  * field: JSON pointer for messages, may be NULL. Strings are not copied.
  * Returns 0 or a negative errno (recorded); free the result in any case. */
 int mount_options_parse(struct mount_options *options, const char *const *words, const char *field);
+
+/* A mount that makes no file system, because it binds one or changes a mount: refuse options that
+ * only a new file system could be told, by name. Those of them that ask for the kernel's default
+ * ("async") are fine with a bind mount, which leaves the file system as it is.
+ * Returns 0 or a negative errno (recorded). */
+int mount_options_refuse_filesystem(const struct mount_options *options, const char *field);
 
 void mount_options_free(struct mount_options *options);
 

@@ -87,7 +87,7 @@ int namespace_open(const char *path, enum namespace_type type)
         return fail(errno, "cannot open %s namespace %s", namespace_name(type), path);
     int found = ioctl(fd, NS_GET_NSTYPE);
     if (found < 0)
-        return fail(EINVAL, "%s is not a namespace", path);
+        return fail(errno == ENOTTY ? EINVAL : errno, "%s is not a namespace", path);
     if ((uint64_t)found != namespace_flag(type))
         return fail(EINVAL, "%s is not a %s namespace", path, namespace_name(type));
     return take_fd(&fd);

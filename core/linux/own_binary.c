@@ -132,7 +132,7 @@ static int open_in_memory(int exe)
 static int execute(int exe, char **argv)
 {
     char path[PATH_MAX];
-    const char *name;
+    const char *name = NULL;
     char pid[16];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     const char *earlier = getenv(DONE_BY);
@@ -140,21 +140,30 @@ static int execute(int exe, char **argv)
         return fail(ELOOP, "cannot tell that the own binary is protected");
     if (setenv(DONE_BY, pid, 1) < 0)
         return fail(ENOMEM, "cannot protect the own binary");
-    step("protect the own binary");
-    autoclose int overlay = capability_have(CAP_SYS_ADMIN) ? open_overlay(path, &name) : -1;
-    trace_flush();
-    if (overlay >= 0)
+    autoclose int overlay = -1;
+    if (capability_have(CAP_SYS_ADMIN)) {
+        step("make an overlay of the own binary");
+        overlay = open_overlay(path, &name);
+    }
+    if (overlay >= 0) {
+        trace_hand_over();
         sys_execveat(overlay, name, argv, environ, 0);
+        trace_resume();
+    }
+    step("copy the own binary to memory");
     autoclose int copy = open_in_memory(exe);
     if (copy < 0)
         return copy;
+    trace_hand_over();
     sys_execveat(copy, "", argv, environ, AT_EMPTY_PATH);
-    return fail(errno, "cannot execute the protected copy of the own binary");
+    int result = fail(errno, "cannot execute the protected copy of the own binary");
+    trace_resume();
+    return result;
 }
 
-int own_binary_protect(char **argv, int *overlay)
+static int protect(char **argv, int *overlay)
 {
-    *overlay = -1;
+    step("examine the own binary");
     autoclose int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (exe < 0) {
         int result = fail(errno, "cannot open the own binary, /proc/self/exe");
@@ -169,4 +178,13 @@ int own_binary_protect(char **argv, int *overlay)
         return 0;
     }
     return is_out_of_reach(exe) ? 0 : execute(exe, argv);
+}
+
+int own_binary_protect(char **argv, int *overlay)
+{
+    *overlay = -1;
+    int result = protect(argv, overlay);
+    if (result < 0)
+        error_step("protect own binary");
+    return result;
 }

@@ -56,7 +56,12 @@ static int make_component(int root, int parent, const char *parent_path, const c
     if (fd < 0)
         return fail(errno, "cannot open %s/%s", parent_path, name);
     struct stat status;
-    if (fstat(fd, &status) < 0 || (status.st_mode & S_IFMT) != type) {
+    if (fstat(fd, &status) < 0) {
+        int number = errno;
+        close(fd);
+        return fail(number, "cannot examine %s/%s", parent_path, name);
+    }
+    if ((status.st_mode & S_IFMT) != type) {
         close(fd);
         return fail(EAGAIN, "%s/%s was replaced while it was made", parent_path, name);
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/exit.h"
@@ -51,7 +52,9 @@ void process_end(struct process *process)
 {
     int saved = errno;
     if (process->pid > 0) {
-        sys_pidfd_send_signal(process->pidfd, SIGKILL);
+        /* It has not been reaped, so its pid is nobody else's. */
+        if (sys_pidfd_send_signal(process->pidfd, SIGKILL) < 0)
+            kill(process->pid, SIGKILL);
         while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
             ;
         process->pid = 0;
@@ -99,12 +102,11 @@ void process_end_children(int proc, const struct text *spared)
     } while (found);
 }
 
-pid_t process_of_pidfd(int pidfd)
+/* directory: of path, which is "self/fdinfo/N" from a /proc. */
+static pid_t read_pid(int directory, const char *path)
 {
-    char path[48];
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
     autotext struct text info = {0};
-    int result = read_file(AT_FDCWD, path, 4096, &info);
+    int result = read_file(directory, path, 4096, &info);
     if (result < 0)
         return result;
     /* "Pid:\t-1" once the process has been reaped, 0 where it is not visible from here. */
@@ -115,18 +117,46 @@ pid_t process_of_pidfd(int pidfd)
     return pid;
 }
 
+pid_t process_of_pidfd(int pidfd)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    return read_pid(AT_FDCWD, path);
+}
+
+bool process_knows_proc(int proc)
+{
+    char number[16];
+    ssize_t length = readlinkat(proc, "self", number, sizeof(number) - 1);
+    if (length <= 0)
+        return false;
+    number[length] = '\0';
+    return strtol(number, NULL, 10) == getpid();
+}
+
+pid_t process_number_in(int proc, const struct process *process)
+{
+    if (process_knows_proc(proc))
+        return process->pid;
+    char path[48];
+    snprintf(path, sizeof(path), "self/fdinfo/%d", process->pidfd);
+    return read_pid(proc, path);
+}
+
 void process_all_signals(sigset_t *set)
 {
     memset(set, 0xff, sizeof(*set));
 }
 
-void process_reset_signals(void)
+int process_reset_signals(void)
 {
     for (int number = 1; number <= 64; number++)
         sys_default_action(number);
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+        return fail(errno, "cannot unblock signals");
+    return 0;
 }
 
 int process_exit_code(int wait_status)

@@ -39,12 +39,20 @@ void process_end_children(int proc, const struct text *spared);
  */
 pid_t process_of_pidfd(int pidfd);
 
+/* Is this /proc that of the pid namespace that we are in? It is not where a container got the one
+ * from outside: there all processes have other numbers, but "self" is right. */
+bool process_knows_proc(int proc);
+
+/* The number that this process has in that /proc. Returns it or a negative errno (recorded). */
+pid_t process_number_in(int proc, const struct process *process);
+
 /* Every signal of the kernel's. sigfillset(3) leaves out those that libc uses for its threads, such
  * as 32 to 34; others may send them to us all the same. */
 void process_all_signals(sigset_t *set);
 
-/* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. */
-void process_reset_signals(void);
+/* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. Returns 0 or a
+ * negative errno (recorded). */
+int process_reset_signals(void);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);

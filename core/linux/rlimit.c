@@ -49,3 +49,14 @@ const char *rlimit_name(int resource)
     }
     return "a resource limit";
 }
+
+void rlimit_raise_files(uint64_t wanted, struct rlimit *before)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted ||
+        limit.rlim_cur >= limit.rlim_max)
+        return;
+    *before = limit;
+    limit.rlim_cur = wanted < limit.rlim_max ? (rlim_t)wanted : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}

@@ -31,7 +31,10 @@ static int reopen(int proc, int fd, int flags)
 
 int terminal_open_master(int proc, int ptmx)
 {
-    if (!device_is(ptmx, PTMX_MAJOR, PTMX_MINOR))
+    struct stat status;
+    if (fstat(ptmx, &status) < 0)
+        return fail(errno, "cannot examine /dev/ptmx");
+    if (!device_is(&status, PTMX_MAJOR, PTMX_MINOR))
         return fail(ENODEV, "cannot open a terminal: /dev/ptmx is not the device 5:2");
     autoclose int master = reopen(proc, ptmx, O_RDWR | O_NONBLOCK);
     int unlocked = 0;
@@ -44,21 +47,17 @@ int terminal_open_master(int proc, int ptmx)
     return take_fd(&master);
 }
 
-static bool is_slave(int fd)
-{
-    struct stat status;
-    struct statfs system;
-    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) &&
-           major(status.st_rdev) >= SLAVE_MAJOR && major(status.st_rdev) < SLAVE_MAJOR + 8 &&
-           fstatfs(fd, &system) == 0 && system.f_type == DEVPTS_SUPER_MAGIC;
-}
-
 int terminal_open_slave(int master)
 {
     autoclose int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0)
         return fail(errno, "cannot open the other side of the container's terminal");
-    if (!is_slave(slave))
+    struct stat status;
+    struct statfs system;
+    if (fstat(slave, &status) < 0 || fstatfs(slave, &system) < 0)
+        return fail(errno, "cannot examine the other side of the container's terminal");
+    if (!S_ISCHR(status.st_mode) || major(status.st_rdev) < SLAVE_MAJOR ||
+        major(status.st_rdev) >= SLAVE_MAJOR + 8 || system.f_type != DEVPTS_SUPER_MAGIC)
         return fail(ENODEV, "the other side of the container's terminal is none of devpts");
     return take_fd(&slave);
 }
@@ -66,7 +65,9 @@ int terminal_open_slave(int master)
 bool terminal_is_master(int fd)
 {
     unsigned number;
-    return device_is(fd, PTMX_MAJOR, PTMX_MINOR) && ioctl(fd, TIOCGPTN, &number) == 0;
+    struct stat status;
+    return fstat(fd, &status) == 0 && device_is(&status, PTMX_MAJOR, PTMX_MINOR) &&
+           ioctl(fd, TIOCGPTN, &number) == 0;
 }
 
 int terminal_clear_onlcr(int fd)
@@ -113,6 +114,6 @@ int terminal_reopen(int proc, int fd, int access)
     if (fstat(fd, &status) < 0)
         return -1;
     /* A master opened again would be another one. */
-    bool terminal = isatty(fd) && !device_is(fd, PTMX_MAJOR, PTMX_MINOR);
+    bool terminal = isatty(fd) && !device_is(&status, PTMX_MAJOR, PTMX_MINOR);
     return terminal || S_ISFIFO(status.st_mode) ? reopen(proc, fd, access | O_NONBLOCK) : -1;
 }

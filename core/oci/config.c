@@ -78,6 +78,8 @@ static int read_mounts(struct config *config, const struct json_field *document)
         result = members_read(&mount, table, sizeof(table) / sizeof(table[0]), &config->mounts[i]);
         if (result == 0 && !config->mounts[i].destination)
             result = json_fail(&mount, "expected an object with a destination");
+        if (result == 0)
+            result = config_read_maps(&config->mounts[i].maps, &mount);
     }
     return result;
 }
@@ -158,10 +160,31 @@ int config_parse(struct config *config, const char *name, const char *text, size
     return config_from_document(config, name, document);
 }
 
+bool config_has(const struct config *config, const char *pointer)
+{
+    struct json_object *value = *pointer ? config->document : NULL;
+    char name[32];
+
+    while (value && *pointer) {
+        size_t length = strcspn(++pointer, "/");
+
+        if (length >= sizeof(name) || !json_object_is_type(value, json_type_object))
+            return false;
+        memcpy(name, pointer, length);
+        name[length] = '\0';
+        if (!json_object_object_get_ex(value, name, &value))
+            return false;
+        pointer += length;
+    }
+    return value != NULL;
+}
+
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < config->mount_count; i++)
+    for (size_t i = 0; i < config->mount_count; i++) {
         free(config->mounts[i].options);
+        idmaps_free(&config->mounts[i].maps);
+    }
     free(config->mounts);
     free(config->process.args);
     free(config->process.env);

@@ -58,6 +58,7 @@ struct config_mount {
     const char *type;        /* NULL: not given */
     const char *source;      /* NULL: not given */
     const char **options;    /* NULL-terminated, never NULL */
+    struct idmaps maps;      /* of an idmapped mount; empty: not given */
 };
 
 struct config_device {
@@ -110,6 +111,10 @@ int config_parse(struct config *config, const char *name, const char *text, size
 int config_from_document(struct config *config, const char *name, struct json_object *document);
 
 void config_free(struct config *config);
+
+/* Does the document have the field that pointer, a JSON pointer, leads to? An empty pointer is no
+ * field. Members of objects only, without escapes. */
+bool config_has(const struct config *config, const char *pointer);
 
 /* Call visit for each field of the document that shimbox does not apply: pointer is its JSON
  * pointer; known tells whether runtime-spec has a field of that name. Fields whose value is the

@@ -106,20 +106,30 @@ static int read_map(struct idmap *map, const struct json_field *parent, const ch
     return result;
 }
 
-static int read_maps(struct config *config, const struct json_field *parent)
+int config_read_maps(struct idmaps *maps, const struct json_field *parent)
 {
     struct json_field uid = json_member(parent, "uidMappings");
     struct json_field gid = json_member(parent, "gidMappings");
-    int result = read_map(&config->maps.uid, parent, "uidMappings", "uid map");
+    int result = read_map(&maps->uid, parent, "uidMappings", "uid map");
 
     if (result == 0)
-        result = read_map(&config->maps.gid, parent, "gidMappings", "gid map");
+        result = read_map(&maps->gid, parent, "gidMappings", "gid map");
     if (result < 0)
         return result;
-    if (config->maps.uid.count > 0 && config->maps.gid.count == 0)
+    if (maps->uid.count > 0 && maps->gid.count == 0)
         return json_fail(&gid, "missing, while uidMappings is given");
-    if (config->maps.gid.count > 0 && config->maps.uid.count == 0)
+    if (maps->gid.count > 0 && maps->uid.count == 0)
         return json_fail(&uid, "missing, while gidMappings is given");
+    return 0;
+}
+
+static int read_maps(struct config *config, const struct json_field *parent)
+{
+    struct json_field uid = json_member(parent, "uidMappings");
+    int result = config_read_maps(&config->maps, parent);
+
+    if (result < 0)
+        return result;
     if (config->maps.uid.count > 0 && !config->namespaces[NAMESPACE_USER].wanted)
         return json_fail(&uid, "needs a user namespace in /linux/namespaces");
     return 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct config;
+struct idmaps;
 struct json_field;
 
 /* Each reads and checks one section of the document into config, whose arrays config_free()
@@ -26,3 +27,6 @@ int config_read_number(const struct json_field *parent, const char *key,
 /* The member "flags", an array of names of bits, which are added to *flags. Likewise. */
 int config_read_flags(const struct json_field *parent, int (*number)(const char *name),
                       uint64_t *flags);
+/* uidMappings and gidMappings of an object that has them: both or neither, each of them whole.
+ * Returns 0 or a negative errno (recorded); maps are to be freed in any case. */
+int config_read_maps(struct idmaps *maps, const struct json_field *parent);

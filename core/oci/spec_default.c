@@ -70,14 +70,14 @@ static const char tail_text[] =
 static struct json_object *parse_form(enum spec_form form)
 {
     autotext struct text text = {0};
-    bool nested = form == SPEC_NESTED;
+    bool nested = form & SPEC_NESTED;
 
     text_append(&text, head_text);
     text_append(&text, nested ? proc_bound_text : proc_text);
     text_append(&text, mounts_text);
     text_append(&text, nested ? sys_bound_text : sys_text);
     text_append(&text, cgroup_text);
-    if (form != SPEC_ROOTLESS)
+    if (!(form & SPEC_ROOTLESS))
         text_append(&text, RESOURCES ",");
     text_append(&text, tail_text);
 
@@ -92,7 +92,7 @@ struct json_object *spec_default(enum spec_form form)
 {
     struct json_object *document = parse_form(form);
 
-    if (!document || form != SPEC_ROOTLESS)
+    if (!document || !(form & SPEC_ROOTLESS))
         return document;
 
     struct idmaps maps = {0};

@@ -6,9 +6,10 @@
 struct json_object;
 
 enum spec_form {
-    SPEC_PLAIN,    /* for root */
-    SPEC_ROOTLESS, /* user namespace, mapped for the caller */
-    SPEC_NESTED,   /* inside a container: /proc and /sys bound from outside */
+    SPEC_PLAIN = 0,    /* for root */
+    SPEC_ROOTLESS = 1, /* user namespace, mapped for the caller */
+    SPEC_NESTED = 2,   /* inside a container: /proc and /sys bound from outside */
+    SPEC_NESTED_ROOTLESS = SPEC_NESTED | SPEC_ROOTLESS,
 };
 
 /* Build the document. The caller owns it (json_object_put). NULL with a recorded error when the

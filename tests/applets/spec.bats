@@ -185,7 +185,11 @@ END
 @test "--rootless: a user namespace for the caller, and no limits" {
     ask '[(.linux.namespaces | map(.type) | index("user") != null), .linux.resources, .linux.uidMappings[0], .linux.gidMappings[0]]' --rootless
     [ "$answer" = "[true,null,{\"containerID\":0,\"hostID\":$(id -u),\"size\":1},{\"containerID\":0,\"hostID\":$(id -g),\"size\":1}]" ]
-    refused '--rootless and --nested exclude each other' --rootless --nested
+}
+
+@test "--rootless --nested: both" {
+    ask '[(.linux.namespaces | map(.type) | index("user") != null), .linux.resources, (.mounts[] | select(.destination == "/proc" or .destination == "/sys") | .type)]' --rootless --nested
+    [ "$answer" = '[true,null,"bind","bind"]' ]
 }
 
 @test "--nested: /proc and /sys of the outside" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compile.sh FOLDER: the static programs of the bench, floor and empty, into FOLDER.
+# compile.sh FOLDER: the static programs of the bench, floor, empty and loop, into FOLDER.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -8,3 +8,4 @@ headers=$here/../../build/deps/$(uname -m)/include
 compile=("${BENCH_CC:-musl-gcc}" -std=gnu11 -D_GNU_SOURCE -Os -static -isystem "$headers")
 "${compile[@]}" -o "$1/empty" "$here/empty.c"
 "${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c"
+"${compile[@]}" -o "$1/loop" "$here/loop.c"

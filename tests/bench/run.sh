@@ -32,7 +32,7 @@ mkdir -p "$tools"
 work=$(mktemp -d "$tools/run.XXXXXX")
 cgroup=/sys/fs/cgroup/shimbox-bench.$$
 clean() {
-    umount "$work/state" 2>/dev/null || true
+    umount "$work/state" "$work/scale/state" 2>/dev/null || true
     rmdir "$cgroup" 2>/dev/null || true
     rm -rf --one-file-system "$work"
 }
@@ -157,3 +157,15 @@ jq -r --arg runs "$((rounds * runs))" '
 for peer in "${missing[@]}"; do
     echo "not measured: $peer"
 done
+
+# A folder that mapped ids may enter, too.
+if [ -x "$shimbox" ]; then
+    chmod 755 "$work"
+    mkdir -p "$work/scale"/{state,units}
+    cp -a "$rootfs" "$work/scale/rootfs"
+    mount -t tmpfs none "$work/scale/state"
+    jq --arg root "$work/scale/rootfs" '.root = {path: $root} | del(.linux.resources)' \
+        "$work/bundle/config.json" >"$work/scale/config.json"
+    python3 "$here/scale.py" "$tools" "$work/scale" "${SCALE_ROUNDS:-$rounds}" "$shimbox" \
+        "$(command -v crun || true)"
+fi

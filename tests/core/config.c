@@ -26,7 +26,8 @@ static const char whole[] =
     "\"ambient\":[\"CAP_CHOWN\"]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1,"
     "\"hard\":18446744073709551615}]},"
     "\"mounts\":[{\"destination\":\"/d\",\"type\":\"\",\"source\":\"s\",\"options\":[\"ro\"]},"
-    "{\"destination\":\"/e\"}],"
+    "{\"destination\":\"/e\",\"uidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3}],"
+    "\"gidMappings\":[{\"containerID\":4,\"hostID\":5,\"size\":6}]}],"
     "\"linux\":{\"namespaces\":[{\"type\":\"user\"},{\"type\":\"uts\"},{\"type\":\"network\","
     "\"path\":\"/n\"},{\"type\":\"pid\",\"path\":\"\"}],"
     "\"uidMappings\":[{\"containerID\":0,\"hostID\":9,\"size\":1}],"
@@ -69,6 +70,9 @@ static void every_member_is_read(void **state)
     assert_string_equal(config.mounts[0].options[0], "ro");
     assert_null(config.mounts[1].source);
     assert_null(config.mounts[1].options[0]);
+    assert_int_equal(config.mounts[0].maps.uid.count, 0);
+    assert_int_equal(config.mounts[1].maps.uid.ranges[0].size, 3);
+    assert_int_equal(config.mounts[1].maps.gid.ranges[0].host, 5);
     assert_true(config.namespaces[NAMESPACE_USER].wanted);
     assert_string_equal(config.namespaces[NAMESPACE_NETWORK].path, "/n");
     assert_null(config.namespaces[NAMESPACE_PID].path);
@@ -243,20 +247,23 @@ static void what_is_not_applied_is_named(void **state)
     unapplied(whole, "/process/capabilities/bounding/1? ");
     unapplied(
         "{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"b\"},\"x\":1,\"root/path\":2,"
-        "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}],\"typo\":[]}],"
+        "\"mounts\":[{\"destination\":\"/a\","
+        "\"uidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3,\"sise\":4}],"
+        "\"gidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3}],\"typo\":[]}],"
         "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
         "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
         "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
         "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
         "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
-        "/x? /root~1path? /mounts/0/uidMappings /mounts/0/typo? /process/apparmorProfile "
+        "/x? /root~1path? /mounts/0/uidMappings/0/sise? /mounts/0/typo? /process/apparmorProfile "
         "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
         "/linux/namespaces/0/paht? /*? ");
 }
 
 static void the_defaults_are_good_and_quiet(void **state)
 {
-    static const enum spec_form forms[] = {SPEC_PLAIN, SPEC_ROOTLESS, SPEC_NESTED};
+    static const enum spec_form forms[] = {SPEC_PLAIN, SPEC_ROOTLESS, SPEC_NESTED,
+                                           SPEC_NESTED_ROOTLESS};
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {

@@ -118,6 +118,7 @@ static int act_levels(bool debug, const char *format)
     report_warning("odd %s", "\n\"line\"");
     report_debug("detail");
     fail(EPERM, "cannot do");
+    error_field("/root/path");
     error_step("mount rootfs");
     return report_error(3);
 }
@@ -154,17 +155,17 @@ static void test_levels(void **state)
     (void)state;
     assert_int_equal(in_child(act_text), 3);
     assert_string_equal(output, "shimbox run: warning: odd \\x0a\"line\"\n"
-                                "shimbox run: cannot do: Operation not permitted\n");
+                                "shimbox run: /root/path: cannot do: Operation not permitted\n");
     assert_true(has_record("time=\"20", "Z\" level=warning msg=\"odd \\\\x0a\\\"line\\\"\"\n"));
     assert_true(has_record("time=\"20",
-                           "Z\" level=error msg=\"cannot do: Operation not permitted\" "
-                           "step=\"mount rootfs\"\n"));
+                           "Z\" level=error msg=\"/root/path: cannot do: Operation not permitted\" "
+                           "errno=1 field=\"/root/path\" step=\"mount rootfs\"\n"));
     assert_null(strstr(log_text, "level=debug"));
 
     assert_int_equal(in_child(act_debug), 3);
     assert_string_equal(output, "shimbox run: warning: odd \\x0a\"line\"\n"
                                 "shimbox run: debug: detail\n"
-                                "shimbox run: cannot do: Operation not permitted\n"
+                                "shimbox run: /root/path: cannot do: Operation not permitted\n"
                                 "shimbox run: debug: failed in step 'mount rootfs'\n");
     assert_true(has_record("time=\"20", "level=debug msg=\"detail\"\n"));
 }
@@ -175,7 +176,8 @@ static void test_json(void **state)
     assert_int_equal(in_child(act_json), 3);
     assert_true(
         has_record("{\"level\":\"warning\",\"msg\":\"odd \\\\x0a\\\"line\\\"\",\"time\":\"20",
-                   "{\"level\":\"error\",\"msg\":\"cannot do: Operation not permitted\","
+                   "{\"errno\":1,\"field\":\"/root/path\",\"level\":\"error\","
+                   "\"msg\":\"/root/path: cannot do: Operation not permitted\","
                    "\"step\":\"mount rootfs\",\"time\":\"20"));
     assert_int_equal(in_child(act_unknown), 1);
     assert_string_equal(output, "shimbox run: unknown log format 'JSON': text or json\n");

@@ -101,7 +101,8 @@ static void test_file(void **state)
     assert_int_equal(trace_descriptor(), -1);
 
     json_object *events = read_events();
-    assert_int_equal(json_object_array_length(events), 4);
+    /* Two more name the track. */
+    assert_int_equal(json_object_array_length(events), 5);
     json_object *first = find_step(events, "mount proc on \"/proc\"\n");
     assert_non_null(first);
     assert_int_equal(get_track(first), 1);
@@ -113,6 +114,135 @@ static void test_file(void **state)
     assert_null(json_object_object_get(second, "args"));
     assert_true(json_object_get_double(json_object_object_get(second, "ts")) >= begin + took);
     json_object_put(events);
+}
+
+static double get_begin(json_object *event)
+{
+    return json_object_get_double(json_object_object_get(event, "ts"));
+}
+
+static double get_end(json_object *event)
+{
+    return get_begin(event) + json_object_get_double(json_object_object_get(event, "dur"));
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    assert_int_equal(trace_start(path), 0);
+    step("before");
+    trace_group("first");
+    trace_field("/%s", "first");
+    step("one");
+    step("two");
+    trace_group("second");
+    trace_field("/second");
+    trace_end();
+    json_object *events = read_events();
+    json_object *first = find_step(events, "first");
+    json_object *two = find_step(events, "two");
+    json_object *second = find_step(events, "second");
+    assert_string_equal(get_string(json_object_object_get(first, "args"), "field"), "/first");
+    assert_string_equal(get_string(json_object_object_get(second, "args"), "field"), "/second");
+    assert_null(json_object_object_get(two, "args"));
+    assert_true(get_begin(first) >= get_end(find_step(events, "before")) - 0.001);
+    assert_true(get_begin(find_step(events, "one")) >= get_begin(first));
+    assert_true(get_begin(two) >= get_end(find_step(events, "one")) - 0.001);
+    assert_true(get_end(two) < get_end(first));
+    assert_true(get_begin(second) >= get_end(first) - 0.001);
+    json_object_put(events);
+}
+
+/* The parent ends what the child cannot. */
+static void test_execution(void **state)
+{
+    (void)state;
+    assert_int_equal(trace_start(path), 0);
+    trace_executed(); /* nobody has executed anything: no event */
+    step("wait");
+    trace_sent(7, "start");
+    pid_t child = fork();
+    if (child == 0) {
+        trace_child("child");
+        trace_group("program");
+        trace_received(7, "start");
+        trace_execution();
+        execl("/bin/true", "true", NULL);
+        _exit(1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    trace_executed();
+    trace_end();
+    json_object *events = read_events();
+    assert_int_equal(get_track(find_step(events, "execve")), 2);
+    assert_int_equal(get_track(find_step(events, "program")), 2);
+    assert_int_equal(get_track(find_step(events, "wait")), 1);
+    int ends[2] = {0};
+    for (size_t i = 0; i < json_object_array_length(events); i++) {
+        json_object *event = json_object_array_get_idx(events, i);
+        const char *kind = get_string(event, "ph");
+        if (strcmp(kind, "s") != 0 && strcmp(kind, "f") != 0)
+            continue;
+        int number = json_object_get_int(json_object_object_get(event, "id"));
+        assert_string_equal(get_string(event, "name"), number ? "start" : "executed");
+        assert_true(number == 7 || number == 0);
+        ends[number == 0] = ends[number == 0] * 10 + get_track(event);
+    }
+    /* From whom, to whom. */
+    assert_int_equal(ends[0], 12);
+    assert_int_equal(ends[1], 21);
+    json_object_put(events);
+}
+
+/* What an execution of the same program in the same process finds. */
+static void test_hand_over(void **state)
+{
+    (void)state;
+    assert_int_equal(trace_start(path), 0);
+    int fd = trace_descriptor();
+    step("before");
+    trace_hand_over();
+    assert_false(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    char *handed = strdup(getenv("SHIMBOX_TRACE_STATE"));
+    /* It failed. */
+    assert_true(trace_resume());
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_null(getenv("SHIMBOX_TRACE_STATE"));
+    assert_false(trace_resume());
+    /* It did not, and this is a new image. */
+    trace_enabled = false;
+    setenv("SHIMBOX_TRACE_STATE", handed, 1);
+    free(handed);
+    assert_true(trace_resume());
+    assert_true(trace_enabled);
+    assert_int_equal(trace_descriptor(), fd);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    step("after");
+    trace_end();
+    json_object *events = read_events();
+    json_object *execution = find_step(events, "execute the protected binary");
+    assert_true(get_begin(execution) >= get_end(find_step(events, "before")) - 0.001);
+    assert_true(get_begin(find_step(events, "after")) >= get_end(execution) - 0.001);
+    json_object_put(events);
+}
+
+static void test_hand_over_of_others(void **state)
+{
+    (void)state;
+    static const char *const states[] = {"", "0:2:1:0:0", "x", "%d:-1:1:0:0", "%d:2:1:0"};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        char text[64];
+        const char *pid = strstr(states[i], "%d");
+        snprintf(text, sizeof(text), "%s", states[i]);
+        if (pid)
+            snprintf(text, sizeof(text), "%d%s", (int)getpid(), pid + 2);
+        setenv("SHIMBOX_TRACE_STATE", text, 1);
+        assert_false(trace_resume());
+        assert_false(trace_enabled);
+        assert_null(getenv("SHIMBOX_TRACE_STATE"));
+    }
 }
 
 static void test_killed_child(void **state)
@@ -168,9 +298,9 @@ static void test_children_at_once(void **state)
         assert_in_range(track, 1, CHILDREN + 1);
         count[track]++;
     }
-    /* One event more names the track. */
+    /* Two events more name the track. */
     for (int track = 2; track <= CHILDREN + 1; track++)
-        assert_int_equal(count[track], STEPS + 1);
+        assert_int_equal(count[track], STEPS + 2);
     json_object_put(events);
 }
 
@@ -236,6 +366,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_off),
         cmocka_unit_test_setup_teardown(test_file, start, end),
+        cmocka_unit_test_setup_teardown(test_groups, start, end),
+        cmocka_unit_test_setup_teardown(test_execution, start, end),
+        cmocka_unit_test_setup_teardown(test_hand_over, start, end),
+        cmocka_unit_test(test_hand_over_of_others),
         cmocka_unit_test_setup_teardown(test_killed_child, start, end),
         cmocka_unit_test_setup_teardown(test_children_at_once, start, end),
         cmocka_unit_test_setup_teardown(test_child_elsewhere, start, end),

@@ -56,6 +56,8 @@ class Bundle:
         made = subprocess.run([SHIMBOX, "spec", "-o", "-", *options, "--", "/bin/probe", "uid"],
                               capture_output=True, check=True)
         self.config = json.loads(made.stdout)
+        self.shimbox = SHIMBOX
+        self.starter = ()  # a command that starts every run
 
     def remove(self):
         shutil.rmtree(self.folder)
@@ -86,7 +88,7 @@ class Bundle:
         (self.folder / "config.json").write_text(json.dumps(self.config))
 
     def command(self, *options):
-        return [SHIMBOX, "run", "--bundle", str(self.folder), *options]
+        return [self.shimbox, "run", "--bundle", str(self.folder), *options]
 
     def run(self, *program, options=(), before=(), timeout=30, **more):
         """Run it: with `program` instead of the config's, and options of run."""
@@ -94,7 +96,7 @@ class Bundle:
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("stderr", subprocess.PIPE)
-        return subprocess.run([*before, *self.command(*options)], timeout=timeout, check=False,
+        return subprocess.run([*self.starter, *before, *self.command(*options)], timeout=timeout, check=False,
                               errors="replace", **more)
 
 

@@ -220,6 +220,24 @@ class ContainerTest(unittest.TestCase):
             [(0, user.gid, 1)] + ([(1, user.subgid, 65536)] if more else []),
         )
 
+    def needs_libraries(self):
+        """The debug build does."""
+        return b"/ld-linux" in pathlib.Path(self.shimbox).read_bytes()[:4096]
+
+    def bring_shimbox(self, config):
+        """Bind the binary under test on /shimbox, and its libraries where it is not static."""
+        root = pathlib.Path(config["root"]["path"])
+        (root / "shimbox").touch()
+        bound = [("/shimbox", self.shimbox)]
+        if self.needs_libraries():
+            for name in ("usr", "lib", "lib64"):
+                (root / name).mkdir(exist_ok=True)
+                bound.append((f"/{name}", f"/{name}"))
+        for destination, source in bound:
+            config["mounts"].append({"destination": destination, "type": "bind", "source": source,
+                                     "options": ["rbind", "rprivate"]})
+        return config
+
     def start(self, config, *options, prefix=(), as_user=False, **more):
         """Start `run --config -` and return the Popen object; the configuration is a file."""
         file = tempfile.NamedTemporaryFile("w", dir=self.dir, suffix=".json", delete=False)

@@ -1,0 +1,97 @@
+/* Why a mount cannot be idmapped.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/mount_idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/linux/mountinfo.h"
+#include "core/linux/sys.h"
+
+/* The number of the mount that an open file is on, as mountinfo has it; -1 if it cannot be told. */
+static int mount_of(int fd)
+{
+    char path[40];
+    autotext struct text info = {0};
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    if (read_file(AT_FDCWD, path, 4096, &info) < 0)
+        return -1;
+    const char *line = strstr(info.data, "mnt_id:");
+    return line ? (int)strtol(line + strlen("mnt_id:"), NULL, 10) : -1;
+}
+
+/* The errno of idmapping a clone of the mount there, which goes away at once; 0 if that works. */
+static int try_idmap(const char *path, int userns)
+{
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+    autoclose int clone = sys_open_tree(AT_FDCWD, path, flags);
+    /* What is locked to it has to come along. */
+    if (clone < 0)
+        clone = sys_open_tree(AT_FDCWD, path, flags | AT_RECURSIVE);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
+    if (clone < 0 || sys_mount_setattr(clone, "", AT_EMPTY_PATH, &attributes) == 0)
+        return 0;
+    return errno;
+}
+
+static bool has_option(const char *options, const char *option)
+{
+    size_t length = strlen(option);
+    for (; options; options = strchr(options, ',')) {
+        options += *options == ',';
+        if (strncmp(options, option, length) == 0 &&
+            (options[length] == ',' || options[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static void explain(const struct mountinfo *mount, const char *path, int number)
+{
+    if (number == EINVAL)
+        error_hint("this kernel cannot idmap the file system type of %s, %s", path, mount->type);
+    else if (number == EPERM && has_option(mount->options, "idmapped"))
+        error_hint("%s is idmapped already", path);
+    else if (number == EPERM)
+        error_hint("the file system of %s belongs to another user namespace, whose root may do it",
+                   path);
+}
+
+void mount_explain_idmap(const char *path, bool recursive, int userns)
+{
+    autoclose int fd = open(path, O_PATH | O_CLOEXEC);
+    char link[40];
+    char whole[PATH_MAX];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t length = fd < 0 ? -1 : readlink(link, whole, sizeof(whole) - 1);
+    autotext struct text text = {0};
+    if (length < 0 || read_file(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, &text) < 0)
+        return;
+    whole[length] = '\0';
+    if (length == 1)
+        length = 0; /* everything is below "/" */
+    int top = mount_of(fd);
+    struct mountinfo mount;
+    int found;
+    for (char *rest = text.data; (found = mountinfo_next(&rest, &mount)) != 0;) {
+        if (found < 0)
+            continue;
+        bool below = strncmp(mount.point, whole, (size_t)length) == 0 && mount.point[length] == '/';
+        if ((int)mount.id != top && !(recursive && below))
+            continue;
+        const char *place = (int)mount.id == top ? path : mount.point;
+        int number = try_idmap(place, userns);
+        if (number != 0) {
+            explain(&mount, place, number);
+            return;
+        }
+    }
+}
