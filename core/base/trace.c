@@ -126,12 +126,13 @@ int trace_start(const char *path)
     trace.json = path != NULL;
     trace.origin = now();
     /* The array form of the format: viewers take it without its end, too, after a kill -9. */
-    int result = trace.json ? write_all(fd, path, "[\n", 2) : 0;
-    if (result < 0)
-        return result;
-    result = start_track(report_high_fd(take_fd(&fd)));
-    if (result < 0)
+    int result = start_track(report_high_fd(take_fd(&fd)));
+    if (result == 0 && trace.json)
+        result = write_all(descriptor, path, "[\n", 2);
+    if (result < 0) {
+        trace_enabled = false;
         close_fd(&descriptor);
+    }
     return result;
 }
 

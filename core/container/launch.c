@@ -161,6 +161,8 @@ static int map_ids(const struct container *container, const struct process *chil
     bool awaited = container->new_user || container_joins_namespaces(container);
     bool scores =
         container->config->process.has_oom_score && !container_joins_namespaces(container);
+    if (scores || awaited)
+        step("find the container's process");
     pid_t number =
         scores || container->new_user ? process_number_in(container->proc, child) : child->pid;
     int result = number < 0 ? number : 0;
@@ -177,6 +179,8 @@ static int map_ids(const struct container *container, const struct process *chil
     sigset_t all;
     process_all_signals(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
+    if (awaited)
+        step("let the child go on");
     if (result == 0 && awaited)
         result = sync_send(channel, SYNC_MAPPED);
     if (result == -EPIPE) {

@@ -122,23 +122,26 @@ static void remember(struct container *container, int *mount, const struct stat 
 
 /* By what it is, not by how the config writes it: "/dev/" and links lead there, too. top is what
  * has just been mounted on place; NULL: nothing. */
-static void follow_dev(struct container *container, bool bind, const struct stat *place,
-                       const struct stat *top)
+static int follow_dev(struct container *container, bool bind, const struct stat *place,
+                      const struct stat *top)
 {
     struct dev_directory *dev = &container->dev;
     if (dev->known) {
         if (dev->device == place->st_dev && dev->inode == place->st_ino)
             *dev = (struct dev_directory){true, bind, top->st_dev, top->st_ino};
-        return;
+        return 0;
     }
     autoclose int fd = path_look_in_root(container->root, "/dev", O_PATH);
     struct stat now;
-    if (fd < 0)
+    if (fd < 0) {
         error_clear();
-    if (fd < 0 || fstat(fd, &now) < 0)
-        return;
+        return 0;
+    }
+    if (fstat(fd, &now) < 0)
+        return fail(errno, "cannot examine /dev");
     bool same = top && now.st_dev == top->st_dev && now.st_ino == top->st_ino;
     *dev = (struct dev_directory){true, same && bind, now.st_dev, now.st_ino};
+    return 0;
 }
 
 static int hint_for_type(const char *type, int result)
@@ -270,7 +273,7 @@ static int mount_one(struct container *container, size_t i)
         result = mount_attach(fd, target, mount->destination);
     }
     if (result == 0)
-        follow_dev(container, container->options[i].bind, &place, &top);
+        result = follow_dev(container, container->options[i].bind, &place, &top);
     if (result == 0)
         remember(container, &fd, &top, &place, mount->destination);
     return result;
@@ -310,13 +313,14 @@ int setup_sources(struct container *container)
 
 int setup_mounts(struct container *container)
 {
-    if (container->config->mount_count > 0)
-        follow_dev(container, false, NULL, NULL);
-    for (size_t i = 0; i < container->config->mount_count; i++) {
-        int result = mount_one(container, i);
+    int result = container->config->mount_count > 0 ? follow_dev(container, false, NULL, NULL) : 0;
+    for (size_t i = 0; result == 0 && i < container->config->mount_count; i++) {
+        result = mount_one(container, i);
         if (result < 0)
-            return fail_entry(container, i, result);
+            fail_entry(container, i, result);
     }
+    if (result < 0)
+        return result;
     if (container->files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &container->files);
     return 0;

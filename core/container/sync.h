@@ -31,8 +31,8 @@ enum sync_type {
     SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
     SYNC_TYPES,
-    SYNC_START =
-        SYNC_TYPES, /* no message: in a trace, what leads from the parent to the child's start */
+    /* No message: in a trace, what leads from the parent to the start of the child. */
+    SYNC_START = SYNC_TYPES,
 };
 
 /* Make the channel. Returns 0 or a negative errno (recorded). */

@@ -56,8 +56,9 @@ static int set_offset(int proc, pid_t self, enum time_clock clock, const struct 
 static int enter(int proc)
 {
     autoclose int fd = openat(proc, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWTIME)
-        return fail(fd < 0 ? errno : EINVAL, "cannot open the new time namespace");
+    int type = fd < 0 ? -1 : ioctl(fd, NS_GET_NSTYPE);
+    if (type != CLONE_NEWTIME)
+        return fail(type < 0 ? errno : EINVAL, "cannot open the new time namespace");
     uint64_t before = trace_clock();
     if (sys_setns(fd, CLONE_NEWTIME) < 0)
         return fail(errno, "cannot enter the new time namespace");

@@ -29,16 +29,16 @@ WORDS = {"EPERM": "Operation not permitted", "ENOSYS": "Function not implemented
 ERRORS = list(WORDS) if FULL else ["EPERM", "ENOSYS"]
 
 # The steps of the parent: how the trace calls what it does, and what the error says.
-PARENT = {"\\[": "start",
-          "examine the own binary|make an overlay|copy the own|execute the protected|exec$":
+PARENT = {"\\[|execute the protected": "start",
+          "examine the own binary|make an overlay|copy the own|exec$":
               "protect own binary",
           "claim container ID": "claim ID",
           "read the configuration|make the default|enter the bundle": "read configuration",
           "check what is|open ": "prepare",
-          "prepare for children|create the container's process|start$": "create process",
-          "map IDs|write the ID mappings|run new|IDs mapped|look for fields": "map IDs",
+          "prepare for children|create the container's process": "create process",
+          "find the container|set the oom|let the child|map IDs|write the ID mappings|run new|look for fields": "map IDs",
           "limit ": "set limits", "write the pid file": "write pid file",
-          "ready|wait for the|let the program run|run$|wait until|executed|release|end what":
+          "wait for the|let the program run|wait until|release|end what":
               "supervise"}
 # Fields that an error of the parent's steps names.
 PARENT_FIELDS = {"create process": "/linux/namespaces", "map IDs": "/linux/uidMappings",
@@ -61,10 +61,16 @@ EXCUSES = [
     ("prctl in protect own", "any", "go on: a nicer name for ps"),
     ("(fstat|newfstatat) in claim ID", "any", "go on: it looks once more"),
     ("getrandom in read conf", "any", "go on: json-c has another seed"),
+    ("capget in claim ID", "any", "go on: it takes itself for an ordinary user"),
+    ("readlinkat in (prepare|map IDs)", "any", "go on, or vague: it takes the /proc for one of the outside"),
+    ("prlimit64 in (prepare|open mount)", "any", "go on: the limit of descriptors is high enough"),
     ("capget in map IDs", "any", "vague: it takes the way of an ordinary user, newuidmap"),
     ("open_tree in mount file systems", "any", "go on: what the parent has opened serves"),
     ("open_tree in attach root", "any", "go on: what the parent has opened serves"),
-    ("umount2 in change root: change root", "any", "go on: what cannot be unmounted is covered"),
+    ("(fsopen|fsconfig|fsmount) in set sysctls", "any",
+     "go on: the host's proc serves, of which the same is checked"),
+    ("keyctl in join session", "ENOSYS", "go on: a kernel without keyrings"),
+    ("umount2 in change root", "any", "go on: what cannot be unmounted is covered"),
     ("capget in prepare", "any", "go on, or vague: it takes itself for an ordinary user"),
     ("clone3 in create process", "ENOSYS", "go on: clone(2) does it"),
     ("wait4 in (create process|supervise)", "any", "go on: the kernel reaps for who has ended"),
@@ -79,6 +85,9 @@ EXCUSES = [
     ("read in make environment", "EPERM", "go on: as if there were no /etc/passwd"),
     ("rmdir in supervise", "any", "go on: the next container with this ID takes it over"),
 ]
+
+# Steps that none of these configurations makes do anything.
+ELSEWHERE = {"set scheduling": "the parent does it, but for an ordinary user: test_schedule.py"}
 
 # What cannot fail by its manual page, or what libc does on its own and does not tell of: the
 # allocator's calls, and FD_CLOEXEC once more after open(2) with O_CLOEXEC.
@@ -154,20 +163,24 @@ class Report:
         self.name_steps(table)
 
     def name_of_event(self, process, text):
+        if track := re.match(r'\{"name":"process_name","ph":"M".*?"args":\{"name":"([^"]+)"', text):
+            self.roles[process] = track[1]
+            return "the track's name"
         try:
             event = json.loads(text.rstrip(" ],"))
         except ValueError:
             return text
-        if event["ph"] == "M":
-            self.roles[process] = event["args"]["name"]
-            return "the track's name"
-        return event["name"]
+        # An arrow is drawn in the middle of a step, which is told later.
+        return event["name"] if event["ph"] == "X" else None
 
     def name_steps(self, table):
         """In the container a step of the table is told when it has ended, after what it consisted
         of; the last one becomes the program."""
-        current, steps = {}, {}
+        current, steps, later = {}, {}, {}
         for place in sorted(self.texts, reverse=True):
+            if self.texts[place] is None:
+                self.texts[place] = later.get(place[0], "exec")
+            later[place[0]] = self.texts[place]
             if self.texts[place] in table:
                 current[place[0]] = self.texts[place]
             steps[place] = current.get(place[0], list(table)[-1])
@@ -207,6 +220,14 @@ class Steps:
                      {"type": "RLIMIT_NOFILE", "soft": 100, "hard": 100}])
         self.config["process"]["user"] = {"uid": 1000, "gid": 1000, "umask": 0o27,
                                           "additionalGids": [5, 7]}
+        self.config["process"].update(
+            oomScoreAdj=500, scheduler={"policy": "SCHED_OTHER", "nice": 5},
+            ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 6})
+        self.config["domainname"] = "fault"
+        self.config["linux"].update(
+            personality={"domain": "LINUX"}, memoryPolicy={"mode": "MPOL_LOCAL"},
+            sysctl={"kernel.msgmax": "8000"}, timeOffsets={"boottime": {"secs": 1000}})
+        self.bundle.namespaces.append({"type": "time"})
         capabilities = self.config["process"]["capabilities"]
         capabilities["inheritable"] = capabilities["ambient"] = ["CAP_KILL"]
         self.config["root"]["readonly"] = True
@@ -247,7 +268,7 @@ class Steps:
             if FULL or is_new(Steps.seen, call, call.name, 2 - DEBUG):
                 yield call
 
-    def disturb(self, call, action):
+    def disturb(self, call, action, excuse=""):
         """Until the point is met: what the parent does last depends on which process is faster."""
         for _ in range(5):
             done, report = self.step_through(call.point, action)
@@ -255,11 +276,16 @@ class Steps:
                 return done
             self.log.unlink(missing_ok=True)
             self.pid_file.unlink(missing_ok=True)
-        return self.fail(f"{call} was not met in five runs")
+        # How often the parent looks for children that have ended is a matter of luck.
+        if "go on" not in excuse:
+            self.fail(f"{call} was not met in five runs")
+        return None
 
     def check_fault(self, call, code, done, facts):
         record = self.record()
         excuse = excuse_of(call, code)
+        # json-c's own words.
+        done.stderr = re.sub(r"error from getrandom\(\): [A-Za-z ]+", "", done.stderr)
         if done.returncode == 0:
             self.assertEqual((done.stdout, done.stderr), (facts, ""), done)
             self.pid_file.unlink()
@@ -293,8 +319,9 @@ class Steps:
         for number, call in enumerate(chosen):
             for code in ERRORS if FULL else [ERRORS[number % 2]]:
                 with self.attempt(call, errno=code):
-                    done = self.disturb(call, f"fail={getattr(errno, code)}")
-                    self.check_fault(call, code, done, facts)
+                    done = self.disturb(call, f"fail={getattr(errno, code)}", excuse_of(call, code))
+                    if done:
+                        self.check_fault(call, code, done, facts)
 
     def points_between_steps(self, report, seen):
         """The first system call after each event of the trace, in each process."""
@@ -433,7 +460,7 @@ class Table(unittest.TestCase):
                 done |= {call.step for call in test.undisturbed()[1].calls}
             finally:
                 test.tearDown()
-        self.assertEqual((set(read_table()) | set(PARENT.values())) - done, set())
+        self.assertEqual((set(read_table()) | set(PARENT.values())) - done, set(ELSEWHERE))
 
 
 if __name__ == "__main__":
