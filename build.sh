@@ -12,7 +12,8 @@ usage: ./build.sh [--arch aarch64] [VARIABLE=VALUE...]   build build/shimbox
 
 Installs what is missing through apt-get (as root or with sudo); without apt, a musl compiler and
 static libraries that are there are used. A test NAME is a file of tests/, or its name without
-folder and suffix. --full adds the second tier (soaks, long races, every engine).
+folder and suffix; `vm` is what runs in the emulated machine (tests/vm), vm:NAME a file in there.
+--full adds the second tier (soaks, long races, every engine).
 
 VARIABLES, also taken from the environment: CC, CFLAGS, APPLETS="spec run" (just those), V=1 (show
 commands). PREFIX and DESTDIR are for `make install`.
@@ -32,6 +33,7 @@ test_packages=(
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
     e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools erofs-utils genisoimage # superblocks
     procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
+    qemu-system-x86 e2fsprogs mount passwd              # tests/vm
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )
 demo_packages=(busybox-static debootstrap)
@@ -216,6 +218,25 @@ fetch_foreign_musl() {
     dpkg-deb -x musl-dev_*.deb .
     cd "$top"
     rm -rf build/deps/apt-arm64
+}
+
+# fetch_kernel: Debian's kernel for virtual machines, for tests/vm; taken out of its package, not
+# installed. A distribution without that package has no such tests.
+fetch_kernel() {
+    local package
+    private_apt deb amd64 build/vm/apt
+    package=$(apt-cache "${apt[@]}" depends --important linux-image-cloud-amd64 |
+        awk '/Depends:/ {print $2; exit}')
+    [ -n "$package" ] || return 0
+    mkdir -p build/vm/linux.new
+    cd build/vm/linux.new
+    apt-get "${apt[@]}" download "$package"
+    dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x --wildcards './boot/vmlinuz-*' \
+        './lib/modules/*/kernel/drivers/*' './lib/modules/*/kernel/fs/*'
+    rm -f -- *.deb
+    cd "$top"
+    mv build/vm/linux.new build/vm/linux
+    rm -rf build/vm/apt
 }
 
 # ---- toolchain: how to compile and link against musl ----
@@ -442,6 +463,9 @@ command_test() {
     fi
     plan_libraries "$native"
     [ "$packager" != apt ] || plan_libraries aarch64
+    if [ "$packager" = apt ] && [ "$native" = x86_64 ] && [ ! -d build/vm/linux ]; then
+        later "kernel for the test machine" "rm -rf build/vm/linux.new; fetch_kernel"
+    fi
     later "compile $output" "run_make $native"
     later "compile the debug build and the tests" "run_make $native debug tests"
     [ "$packager" != apt ] || later "compile build/aarch64/shimbox" "run_make aarch64"

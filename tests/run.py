@@ -9,7 +9,8 @@ ends with it.
 Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
 bats and Python files run with build/shimbox and again with build/debug/shimbox; those that an
 architecture's emulator can run, with build/aarch64/shimbox too. NAME is a file of tests/, with or
-without folder and suffix. The last line is `N passed, N failed, N skipped`.
+without folder and suffix; `vm` is all that runs in the test machine (tests/vm/suites), vm:NAME a file in
+there, listed or not. The last line is `N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -22,6 +23,9 @@ import subprocess
 import sys
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "vm"))
+import boot
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
@@ -48,6 +52,8 @@ class Suite:
 
     def __init__(self, path, build, command, binary):
         self.path, self.build, self.command, self.binary = path, build, command, binary
+        # In the test machine: its kernel, the job there, and the NAME that asked for it.
+        self.kernel, self.job, self.asked = None, None, None
 
     def __str__(self):
         name = self.path.relative_to(TOP)
@@ -99,7 +105,7 @@ def find_suites(full):
     for source in sorted(TESTS.glob("core/*.c")):
         suites.append(Suite(source, "", [TOP / "build/debug/tests/core" / source.stem], None))
     files = sorted(TESTS.glob("*.bats")) + sorted(TESTS.glob("*/*.bats"))
-    files += sorted(TESTS.glob("**/test_*.py"))
+    files += [path for path in sorted(TESTS.glob("**/test_*.py")) if path.parent != TESTS / "vm"]
     for build, binary in (("release", "build/shimbox"), ("debug", "build/debug/shimbox")):
         for path in files:
             if ("full" in path.parts and not full) or (path.stem in ONCE and build != "release"):
@@ -144,17 +150,18 @@ def run_suite(suite, counts, full):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, late = read_rest(process), True
+    why = f"did not end within {limit} s" if late else None
     with counts.lock:
-        judge(suite, counts, process.returncode, output, late, time.monotonic() - start)
+        judge(suite, counts, output.decode(errors="replace"), process.returncode, why,
+              time.monotonic() - start)
 
 
-def judge(suite, counts, status, output, late, seconds):
-    """Count what a suite said, and tell."""
-    text = output.decode(errors="replace")
+def judge(suite, counts, text, status, why, seconds):
+    """Count what the file said, and tell; why: for which reason it did not end, or None."""
     before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
     read_tap(suite, text, counts)
-    if late:
-        counts.failed.append(f"{suite}: did not end in time")
+    if why:
+        counts.failed.append(f"{suite}: {why}")
     elif len(counts.failed) == failed_before:
         if status != 0:
             counts.failed.append(f"{suite}: ended with {status}")
@@ -166,6 +173,53 @@ def judge(suite, counts, status, output, late, seconds):
     if failed:
         print("".join(f"    {line}\n" for line in text.splitlines()[-400:]), end="")
     sys.stdout.flush()
+
+
+def run_machines(suites, counts, full):
+    """Boot each kernel once, and run its files."""
+    for kernel in sorted({suite.kernel for suite in suites}):
+        mine = [suite for suite in suites if suite.kernel == kernel]
+        lack = boot.lacks(kernel)
+        if lack:
+            for suite in mine:
+                counts.skip(suite, "all", lack)
+                print(f"# SKIPPED: {suite}: {lack}")
+            continue
+        start, cpu = time.monotonic(), os.times()
+        limit = boot.SECONDS_FULL if full else boot.SECONDS
+        console = boot.boot(kernel, [suite.job for suite in mine], limit)
+        used = os.times()
+        cpu = used.children_user + used.children_system - cpu.children_user - cpu.children_system
+        print(f"       the test machine with {kernel}: {time.monotonic() - start:.1f} s, {cpu:.1f} s of CPU")
+        failed = len(counts.failed)
+        for suite in mine:
+            job = suite.job
+            why = None
+            if job.status is None:
+                why = f"the machine did not come to its end within {limit} s"
+            elif job.status == 137:
+                why = f"did not end within {job.seconds} s"
+            judge(suite, counts, job.output or "", job.status, why, job.took)
+        if len(counts.failed) > failed:
+            print("".join(f"    console: {line}\n" for line in console.splitlines()[-40:]), end="")
+        sys.stdout.flush()
+
+
+def machine_suites(full, names):
+    """What tests/vm/suites lists for this tier, and what is named vm:NAME."""
+    suites = []
+    for row in boot.read_list(full):
+        suite = Suite(row.path, "vm" if row.kernel == boot.KERNEL else f"vm, {row.kernel}", None, None)
+        suite.kernel, suite.job = row.kernel, row.job
+        suites.append(suite)
+    for name in (name[3:] for name in names if name.startswith("vm:")):
+        for path in [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]:
+            if name in (path.stem, path.name, str(path.relative_to(TESTS)), str(path.relative_to(TOP))):
+                row = boot.Row(boot.KERNEL, "disk", path, ())
+                suite = Suite(path, "vm", None, None)
+                suite.kernel, suite.job, suite.asked = row.kernel, row.job, f"vm:{name}"
+                suites.append(suite)
+    return suites
 
 
 def read_rest(process):
@@ -218,8 +272,11 @@ def run_all(suites, counts, full, jobs):
 
 def wanted(suite, names):
     name = str(suite.path.relative_to(TOP))
+    if suite.asked:
+        return suite.asked in names
     return not names or any(
-        name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem) for n in names)
+        name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem)
+        or (n == "vm" and suite.job) for n in names)
 
 
 def main():
@@ -229,13 +286,17 @@ def main():
                         default=os.cpu_count() if os.geteuid() == 0 else 1)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    suites = [s for s in find_suites(options.full) if wanted(s, options.names)]
+    suites = find_suites(options.full) + machine_suites(options.full, options.names)
+    suites = [s for s in suites if wanted(s, options.names)]
     for name in options.names:
         if not any(wanted(s, [name]) for s in suites):
             parser.error(f"no test file '{name}'")
     counts = Counts(read_expected_skips())
-    prepare(suites)
-    run_all(suites, counts, options.full, options.jobs)
+    here = [suite for suite in suites if not suite.job]
+    if here:
+        prepare(here)
+        run_all(here, counts, options.full, options.jobs)
+    run_machines([suite for suite in suites if suite.job], counts, options.full)
     for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
         if rows:
             print(f"\n{title}:")

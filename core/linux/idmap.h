@@ -52,6 +52,14 @@ int idmap_check(const struct idmap *map, const char *what);
  * The caller is the real uid and gid. Returns 0 or a negative errno (recorded). */
 int idmaps_by_word(struct idmaps *maps, const char *word);
 
+/* Append the subordinate ids that a table (/etc/subuid, /etc/subgid) gives the caller, by name and
+ * by number, with container ids from `next` on. Returns 0 or a negative errno (recorded). */
+int idmap_add_subordinates(struct idmap *map, const char *path, uint64_t next);
+
+/* The name of the real uid as /etc/passwd has it, or its number where that has none.
+ * Returns 0 or a negative errno (recorded; the number stands in name even so). */
+int idmap_caller_name(char *name, size_t size);
+
 /* The maps of the repeated options --uid-map, --gid-map and of --map, checked whole; both or
  * neither of uid and gid must be given. Without any option the maps stay empty. Returns 0 or a
  * negative errno (recorded). */

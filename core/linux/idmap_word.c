@@ -52,6 +52,15 @@ static int find_caller(struct caller *caller)
     return result;
 }
 
+int idmap_caller_name(char *name, size_t size)
+{
+    struct caller caller;
+    int result = find_caller(&caller);
+
+    snprintf(name, size, "%s", caller.name[0] ? caller.name : caller.number);
+    return result;
+}
+
 static bool is_listed(const struct idmap *map, uint64_t host, uint64_t size)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -115,6 +124,14 @@ static int add_subordinates(struct idmap *map, const char *path, const struct ca
         }
     }
     return result;
+}
+
+int idmap_add_subordinates(struct idmap *map, const char *path, uint64_t next)
+{
+    struct caller caller;
+    int result = find_caller(&caller);
+
+    return result < 0 ? result : add_subordinates(map, path, &caller, false, next);
 }
 
 static int add_both_subordinates(struct idmaps *maps, bool identity)

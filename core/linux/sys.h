@@ -27,6 +27,12 @@
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#endif
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000 /* Linux 5.14 */
 #endif
@@ -97,6 +103,12 @@ static inline pid_t sys_clone3(struct clone_args *arguments)
     return (pid_t)syscall(SYS_clone3, arguments, sizeof(*arguments));
 }
 
+/* The same with a size of one's own: without arguments it only tells whether it is there. */
+static inline pid_t sys_clone3_size(struct clone_args *arguments, size_t size)
+{
+    return (pid_t)syscall(SYS_clone3, arguments, size);
+}
+
 /* clone(2) as a fork with flags; pidfd receives a descriptor with CLONE_PIDFD. The order of the
  * last two arguments differs between architectures, both are unused here. */
 static inline pid_t sys_clone(unsigned long flags, int *pidfd)
@@ -107,6 +119,22 @@ static inline pid_t sys_clone(unsigned long flags, int *pidfd)
 static inline int sys_pidfd_send_signal(int pidfd, int number)
 {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+}
+
+static inline int sys_pidfd_open(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static inline int sys_seccomp(unsigned operation, unsigned flags, void *argument)
+{
+    return (int)syscall(SYS_seccomp, operation, flags, argument);
+}
+
+/* The version of Landlock's interface (LANDLOCK_CREATE_RULESET_VERSION). */
+static inline int sys_landlock_version(void)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, 1U);
 }
 
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
@@ -175,6 +203,13 @@ static inline int sys_mount_setattr(int directory, const char *path, unsigned fl
                                     struct mount_attr *attributes)
 {
     return (int)syscall(SYS_mount_setattr, directory, path, flags, attributes, sizeof(*attributes));
+}
+
+/* Linux 6.15. */
+static inline int sys_open_tree_attr(int directory, const char *path, unsigned flags,
+                                     struct mount_attr *attributes, size_t size)
+{
+    return (int)syscall(SYS_open_tree_attr, directory, path, flags, attributes, size);
 }
 
 static inline int sys_execveat(int directory, const char *path, char *const *argv,

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Run the unittest tests of one file and report in TAP: tap.py FILE.
+"""Run the unittest tests of one file, or those whose Class.test holds a NAME, and report in TAP:
+tap.py FILE [NAME...].
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -50,6 +51,13 @@ class TapResult(unittest.TestResult):
         self.say("not ok", test, detail="unexpected success")
 
 
+def choose(suite, names):
+    """The tests of the suite that hold one of these names."""
+    tests = [test for part in suite for test in
+             (choose(part, names) if isinstance(part, unittest.TestSuite) else [part])]
+    return [test for test in tests if any(name in test.id() for name in names)]
+
+
 def main():
     path = pathlib.Path(sys.argv[1]).resolve()
     sys.path.insert(0, str(path.parent))
@@ -58,7 +66,10 @@ def main():
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     result = TapResult()
-    unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    if sys.argv[2:]:
+        suite = unittest.TestSuite(choose(suite, sys.argv[2:]))
+    suite.run(result)
     print(f"1..{result.count}")
 
 

@@ -276,6 +276,23 @@ static void try_chroot(char **arguments)
     tell_result(NULL, chroot(arguments[0]));
 }
 
+// The old way out of a chroot: with the root moved below the working directory, `..` knows no end.
+static void try_climb(char **arguments)
+{
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    long result = before < 0 ? -1 : mkdir(arguments[0], 0700);
+
+    if (result == 0)
+        result = chroot(arguments[0]);
+    if (result == 0)
+        result = fchdir(before);
+    for (int i = 0; i < 100 && result == 0; i++)
+        result = chdir("..");
+    if (result == 0)
+        result = chroot(".");
+    tell_result(NULL, result);
+}
+
 // One line of mountinfo, see proc_pid_mountinfo(5): numbers, root, target, options, tags up to a
 // lone hyphen, type, source, options of the file system.
 struct mount_line {
@@ -359,14 +376,25 @@ static void tell_mount(char **arguments)
 }
 
 const struct fact file_facts[] = {
-    {"stat", 1, 1, tell_stat},         {"exists", 1, 1, tell_exists},
-    {"list", 1, 1, tell_list},         {"read", 1, 1, tell_read},
-    {"open", 2, 2, try_open},          {"write", 2, 2, try_write},
-    {"mkdir", 1, 1, try_mkdir},        {"unlink", 1, 1, try_unlink},
-    {"rmdir", 1, 1, try_rmdir},        {"chmod", 2, 2, try_chmod},
-    {"chown", 3, 3, try_chown},        {"mknod", 2, 4, try_mknod},
-    {"bind", 2, 2, try_bind},          {"mountfs", 2, 2, try_mountfs},
-    {"remount-rw", 1, 1, try_remount}, {"unmount", 1, 1, try_unmount},
-    {"chroot", 1, 1, try_chroot},      {"mounts", 0, 0, tell_mounts},
-    {"mount", 1, 1, tell_mount},       {NULL, 0, 0, NULL},
+    {"stat", 1, 1, tell_stat},
+    {"exists", 1, 1, tell_exists},
+    {"list", 1, 1, tell_list},
+    {"read", 1, 1, tell_read},
+    {"open", 2, 2, try_open},
+    {"write", 2, 2, try_write},
+    {"mkdir", 1, 1, try_mkdir},
+    {"unlink", 1, 1, try_unlink},
+    {"rmdir", 1, 1, try_rmdir},
+    {"chmod", 2, 2, try_chmod},
+    {"chown", 3, 3, try_chown},
+    {"mknod", 2, 4, try_mknod},
+    {"bind", 2, 2, try_bind},
+    {"mountfs", 2, 2, try_mountfs},
+    {"remount-rw", 1, 1, try_remount},
+    {"unmount", 1, 1, try_unmount},
+    {"chroot", 1, 1, try_chroot},
+    {"mounts", 0, 0, tell_mounts},
+    {"mount", 1, 1, tell_mount},
+    {"climb", 1, 1, try_climb},
+    {NULL, 0, 0, NULL},
 };

@@ -40,6 +40,9 @@
 //   mknod=PATH,c|b|p,MAJOR,MINOR                  bind=SOURCE,TARGET   mountfs=TYPE,TARGET
 //   remount-rw=PATH  unmount=PATH  chroot=PATH  unshare=FLAGS (a number)  sethostname=NAME
 //   kill=PID,SIGNAL  setgroups=GID  setuid=UID  setgid=GID  raise-cap=NUMBER  raise-ambient=NUMBER
+//   climb=DIR      makes DIR, a chroot to it, `..` a hundred times, and a chroot to that
+//   reenter=PATH (P) unmounts PATH, then enters its own mount namespace, opened before: .unmount=
+//                  .enter=
 //   tiocsti=FD     pushes one byte into a terminal's input
 // Actions:
 //   sleep=MS  exit=CODE  raise=SIGNAL  print=TEXT

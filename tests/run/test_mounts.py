@@ -377,6 +377,20 @@ class Root(Mounts):
         self.assertEqual(facts["cwd"], "/")
         self.assertEqual(facts["stat:/.inode"], facts["stat:/...inode"])
 
+    def test_no_pivot_leaves_no_way_out(self):
+        """Not even for who may unmount: see tests/vm/rootfs.sh, where it cannot be otherwise."""
+        for title, config, more in self.both("list=/", "climb=/dev/x", "list=/", "reenter=/", "list=/"):
+            with self.subTest(title):
+                names = [f"CAP_{name}" for name in ("SYS_ADMIN", "SYS_CHROOT")]
+                config["process"]["capabilities"] = {
+                    kind: names for kind in ("bounding", "effective", "permitted")}
+                facts = self.ask(config, "--no-pivot", **more)
+                self.assertEqual(facts["climb:/dev/x"], "ok")
+                self.assertEqual(facts["reenter:/.unmount"], "EINVAL")
+                self.assertEqual(facts["reenter:/.enter"], "ok")
+                self.assertEqual(len(facts["list:/"]), 3)
+                self.assertEqual(len(set(facts["list:/"])), 1, facts)
+
     def test_readonly(self):
         for title, config, more in self.both("write=/etc/passwd,x", "mkdir=/x", "stat=/", "stat=/dev",
                                              "mkdir=/dev/x", "remount-rw=/"):

@@ -1,0 +1,137 @@
+"""Boot the test machine: QEMU without KVM, one of Debian's kernels, our initramfs and disk.
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import image
+
+TOP, VM = image.TOP, image.VM
+# What of the project is unpacked on the disk, below /src.
+PROJECT = ("tests", "build.sh", "build/shimbox", "build/tests/probe", "build/tests/deny",
+           "build/test-shimbox")
+EMULATOR = "qemu-system-x86_64"
+
+
+# The machine as a whole, and one file in it: many times what they take, for the machine below may
+# have other things to do as well.
+SECONDS, SECONDS_FULL = 900, 3600
+KERNEL = "linux"
+
+
+def lacks(kernel):
+    """What this machine lacks to emulate one with that kernel; None: nothing."""
+    if os.uname().machine != "x86_64":
+        return "not an x86_64 machine"
+    if not shutil.which(EMULATOR):
+        return f"no {EMULATOR}"
+    if not shutil.which("dpkg-query"):
+        return "no dpkg, whose packages the disk is made of"
+    return None if (VM / kernel).is_dir() else f"no kernel in build/vm/{kernel}"
+
+
+class Job:
+    """A command that the machine runs: in its initramfs or on its disk."""
+
+    def __init__(self, where, name, seconds, command):
+        self.where, self.name, self.seconds, self.command = where, name, seconds, command
+        self.output, self.status, self.took = None, None, 0  # None: it did not end
+
+    def line(self):
+        return f"{self.where} {self.name} {self.seconds} {' '.join(map(str, self.command))}\n"
+
+
+class Row:
+    """A line of tests/vm/suites: a file of tests, which of its tests, and where they run."""
+
+    def __init__(self, kernel, where, path, names, full=False):
+        self.kernel, self.path = kernel, path
+        file = str(path.relative_to(TOP))
+        if where == "initramfs":
+            command = ["sh", f"/tests/{path.name}", *names]
+        elif path.suffix == ".bats":
+            command = ["bats", "--formatter", "tap", *(["-f", "|".join(names)] if names else []), file]
+        else:
+            command = ["python3", "tests/lib/tap.py", file, *names]
+        seconds = SECONDS_FULL if full else SECONDS
+        self.job = Job(where, f"{kernel}.{path.stem}", seconds, command)
+
+
+def read_list(full):
+    """The rows of tests/vm/suites for this tier."""
+    rows = []
+    for line in (TOP / "tests/vm/suites").read_text().splitlines():
+        text, mark, why = line.partition("  # ")
+        if not text.strip() or text.startswith("#"):
+            continue
+        if not mark or not why.strip():
+            raise SystemExit(f"tests/vm/suites: '{line}' does not say why")
+        tier, kernel, where, file, *names = text.split()
+        if tier not in ("always", "normal", "full") or where not in ("initramfs", "disk"):
+            raise SystemExit(f"tests/vm/suites: '{line}': see the first lines there")
+        if not (TOP / "tests" / file).exists():
+            raise SystemExit(f"tests/vm/suites: there is no {file}")
+        if tier in ("always", "full" if full else "normal"):
+            rows.append(Row(kernel, where, TOP / "tests" / file, names, full))
+    return rows
+
+
+def kernel_files(name):
+    """(bzImage, folder of modules) of build/vm/NAME, which build.sh unpacked from a package."""
+    folder = VM / name
+    return next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*"))
+
+
+def boot(kernel, jobs, seconds, memory=1024):
+    """Boot it, run the jobs, and fill in their output and status. Returns what the console said;
+    a machine that does not end in time is killed, and says so there."""
+    bzimage, modules = kernel_files(kernel)
+    files = {"init": (TOP / "tests/vm/init").read_bytes(),
+             "jobs": "".join(job.line() for job in jobs).encode(),
+             "bin/shimbox": (TOP / "build/shimbox").read_bytes(),
+             "bin/probe": (TOP / "build/tests/probe").read_bytes()}
+    for path in sorted((TOP / "tests/vm").glob("*.sh")):
+        files[f"tests/{path.name}"] = path.read_bytes()
+    with tempfile.TemporaryDirectory(prefix="boot.", dir=VM) as name:
+        folder = pathlib.Path(name)
+        (folder / "initramfs").write_bytes(image.initramfs(modules, files))
+        command = [
+            EMULATOR, "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2",
+            "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-kernel", bzimage, "-initrd", folder / "initramfs",
+            "-append", "console=ttyS0 quiet loglevel=4 reboot=t panic=-1 random.trust_cpu=on"
+                       " tsc=reliable no_timer_check cgroup_no_v1=all mitigations=off",
+            "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results"]
+        if any(job.where == "disk" for job in jobs):
+            parts = [part for part in PROJECT if (TOP / part).exists()]
+            subprocess.run(["tar", "-C", TOP, "--exclude=__pycache__", "-cf", folder / "project", *parts],
+                           check=True)
+            for path, options in ((image.disk(), "snapshot=on"), (folder / "project", "readonly=on")):
+                command += ["-drive", f"file={path},format=raw,if=virtio,cache=unsafe,{options}"]
+        try:
+            subprocess.run(command, timeout=seconds, check=False, stdin=subprocess.DEVNULL,
+                           stdout=(folder / "emulator").open("wb"), stderr=subprocess.STDOUT)
+            late = ""
+        except subprocess.TimeoutExpired:
+            late = f"\n(killed, for it did not end within {seconds} s)"
+        read_results((folder / "results"), jobs)
+        return read_text(folder / "emulator") + read_text(folder / "console") + late
+
+
+def read_text(path):
+    return path.read_bytes().decode(errors="replace").replace("\r", "") if path.exists() else ""
+
+
+def read_results(path, jobs):
+    """Frames of `@begin NAME`, the output, `@end NAME STATUS SECONDS`."""
+    frames = re.finditer(r"^@begin (\S+)\n(.*?)\n@end \1 (\d+) (\d+)$", read_text(path), re.S | re.M)
+    found = {match[1]: match for match in frames}
+    for job in jobs:
+        if job.name in found:
+            job.output = found[job.name][2]
+            job.status, job.took = int(found[job.name][3]), int(found[job.name][4])
