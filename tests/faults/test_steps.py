@@ -87,7 +87,8 @@ EXCUSES = [
 ]
 
 # Steps that none of these configurations makes do anything.
-ELSEWHERE = {"set scheduling": "the parent does it, but for an ordinary user: test_schedule.py"}
+ELSEWHERE = {"set scheduling": "the parent does it, but for an ordinary user: test_schedule.py",
+             "make terminal": "only where a terminal is asked for: test_terminal.py, test_denied"}
 
 # What cannot fail by its manual page, or what libc does on its own and does not tell of: the
 # allocator's calls, and FD_CLOEXEC once more after open(2) with O_CLOEXEC.

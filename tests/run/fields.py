@@ -28,7 +28,7 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
     "issue 3": [
-        "/process/terminal", "/process/consoleSize", "/mounts/*/uidMappings", "/mounts/*/gidMappings",
+        "/mounts/*/uidMappings", "/mounts/*/gidMappings",
     ],
     "issue 6": [
         "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
@@ -41,6 +41,8 @@ WAITING = {
 # the function of a test of core.
 PROVEN = {
     "/ociVersion": "core/config.c::wrong_versions_are_named",
+    "/process/terminal": "run/test_terminal.py::Terminal.test_facts",
+    "/process/consoleSize": "run/test_terminal.py::Terminal.test_precedence",
     "/process/args": "run/test_process.py::Program.test_args",
     "/process/env": "run/test_process.py::Program.test_env",
     "/process/cwd": "run/test_process.py::Program.test_cwd",
