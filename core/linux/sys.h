@@ -64,6 +64,11 @@
 #define CLOSE_RANGE_CLOEXEC 4
 #endif
 
+/* ioctl_tty(2) */
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
