@@ -226,7 +226,7 @@ static int open_namespace(const struct nsenter_options *values, struct entry *en
             *fd = -1;
             return 0;
         }
-        if (*fd >= 0 && !word && target_is_own(*fd, type))
+        if (*fd >= 0 && !word && namespace_is_own(*fd, type) > 0)
             close_fd(fd);
         return error_is_set() ? -error_get()->number : 0;
     } else {
