@@ -59,11 +59,6 @@
 #define UMOUNT_NOFOLLOW 8
 #endif
 
-/* close_range(2) */
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4
-#endif
-
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
