@@ -442,7 +442,7 @@ static const struct applet applet = {
                 "shimbox nsenter --target 4711 --net -- ip address\n"
                 "\n"
                 "# a network namespace that ip netns or netns-new made\n"
-                "shimbox nsenter --netns blue -- ping -c 1 10.0.0.1\n",
+                "shimbox nsenter --netns=blue -- ping -c 1 10.0.0.1\n",
     OPTION_TABLE(options),
     .values_size = sizeof(struct nsenter_options),
     .failure = EXIT_STAND_IN,
