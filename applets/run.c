@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
@@ -22,6 +24,7 @@
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/spec_default.h"
+#include "core/oci/spec_edit.h"
 
 struct run_options {
     const char *bundle;
@@ -32,6 +35,7 @@ struct run_options {
     bool no_new_keyring;
     const char *rootfs;
     bool strict;
+    bool tty;
 };
 
 #define FIELD(name) ((uint16_t)offsetof(struct run_options, name))
@@ -53,6 +57,8 @@ static const struct option options[] = {
      "Use this root file system, whatever the config says"},
     {0, OPTION_FLAG, FIELD(strict), "strict", "",
      "Refuse a config with fields that are not applied"},
+    {'t', OPTION_FLAG, FIELD(tty), "tty", "",
+     "Without a config: give the program a terminal of its own"},
 };
 
 /* A name that may stand in a path: one component, not hidden, not an option. */
@@ -103,8 +109,15 @@ static int load_config(const struct run_options *values, enum spec_form form, st
     if (uses_default(values)) {
         step("make the default configuration");
         struct json_object *document = spec_default(form);
+        if (document && values->tty && spec_set_terminal(document) < 0) {
+            json_object_put(document);
+            return -EINVAL;
+        }
         return document ? config_from_document(config, "default specification", document) : -EINVAL;
     }
+    if (values->tty)
+        return fail_usage("--tty: not together with --bundle or --config (which can have "
+                          "process.terminal)");
     step("read the configuration");
     autofree char *path = NULL;
     autoclose int file = -1;
@@ -128,6 +141,17 @@ static int load_config(const struct run_options *values, enum spec_form form, st
     int result = read_all(file, name, JSON_BYTES_MAX, &text);
     return result < 0 ? result
                       : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+/* What is typed comes from standard input; if the configuration came from there, there is nothing
+ * left, and our terminal takes its place, if we have one. */
+static void find_input(const struct run_options *values, const struct config *config)
+{
+    if (!config->process.terminal || !values->config || strcmp(values->config, "-") != 0)
+        return;
+    autoclose int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (terminal >= 0)
+        dup2(terminal, STDIN_FILENO);
 }
 
 struct unapplied {
@@ -268,10 +292,12 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
                          const struct operands *operands, struct occasions *occasions)
 {
     int result = load_config(values, form, occasions->config);
-    if (result < 0)
+    if (result < 0) {
         error_step("read configuration");
-    else
+    } else {
+        find_input(values, occasions->config);
         result = run_config(values, occasions->config, operands, occasions);
+    }
     bool again = result < 0 && uses_default(values) && was_refused_proc(occasions->config);
     config_free(occasions->config);
     if (!again)
@@ -335,6 +361,13 @@ static const struct applet applet = {
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
         "/etc/subgid where there are any, else with one id. Within a container, where a new proc "
         "and sysfs cannot be had, those of the outside are bound.\n"
+        "\n"
+        "With process.terminal, or --tty, the program has a terminal of the container's own. What "
+        "is "
+        "typed on standard input goes there, what it shows to standard output. If standard input "
+        "is a terminal, that is raw meanwhile, and gets its modes back in the end (not after kill "
+        "-9 of shimbox: then `stty sane` helps). The size is that of the caller's terminal, else "
+        "consoleSize. The end of an input that is no terminal is typed as ^D, once.\n"
         "\n"
         "Fields of the configuration that are not applied yet are named in a warning each.\n",
     .examples = "# a container on any machine\n"

@@ -274,8 +274,6 @@ static int pin_mounts(struct container *container)
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);
             error_field(field);
-            if (container->sources[i] == -EMFILE)
-                error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
             return container->sources[i];
         }
         /* What the container mounts or unmounts below must not come back to the host. */

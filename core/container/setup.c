@@ -186,6 +186,7 @@ static const struct setup_step {
     {"attach root", "/root/path", setup_attach_root},
     {"mount file systems", "/mounts", setup_mounts},
     {"make devices", "/linux/devices", setup_devices},
+    {"make terminal", "/process/terminal", setup_terminal},
     {"mask paths", "/linux/maskedPaths", setup_masked_paths},
     {"protect paths", "/linux/readonlyPaths", setup_readonly_paths},
     {"protect root", "/root/readonly", protect_root},

@@ -16,6 +16,7 @@ _Noreturn void setup_container(struct container *container);
 int setup_sources(struct container *container);        /* of bind mounts, before the root */
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
+int setup_terminal(struct container *container);       /* process.terminal, consoleSize */
 int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
 int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
 int setup_attach_root(struct container *container);    /* root.path */

@@ -1,7 +1,8 @@
 /* The parent's side of a running container.
  * SPDX-License-Identifier: Apache-2.0
  *
- * One loop over two descriptors: the channel to the child until its program runs, and the signals.
+ * One loop over few descriptors: the channel to the child until its program runs, the signals, and
+ * those of the container's terminal, if it has one.
  * After the child was created nothing here may give up early: every way out ends the child first.
  */
 #include "core/container/supervise.h"
@@ -23,6 +24,7 @@
 #include "core/container/idmap.h"
 #include "core/container/setup.h"
 #include "core/container/sync.h"
+#include "core/container/terminal.h"
 #include "core/linux/process.h"
 #include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
@@ -31,11 +33,12 @@
 struct supervision {
     const struct container *container;
     struct process *child;
-    int channel;      /* -1 once the program runs */
-    int signals;      /* signalfd */
-    sigset_t pending; /* came before there was a program to pass them on to */
-    bool ready;       /* the set-up is done but for the user and the program */
-    bool pid_file;    /* written */
+    int channel;         /* -1 once the program runs */
+    int signals;         /* signalfd */
+    struct relay *relay; /* of its terminal */
+    sigset_t pending;    /* came before there was a program to pass them on to */
+    bool ready;          /* the set-up is done but for the user and the program */
+    bool pid_file;       /* written */
     bool ended;
     int status; /* wait status, once ended */
 };
@@ -78,7 +81,8 @@ static int write_pid_file(struct supervision *supervision)
 
 static int make_ready(struct supervision *supervision)
 {
-    if (supervision->ready)
+    const struct config *config = supervision->container->config;
+    if (supervision->ready || relay_is_on(supervision->relay) != config->process.terminal)
         return fail(EPROTO, "message out of order from the container");
     supervision->ready = true;
     int result = set_rlimits(supervision);
@@ -98,6 +102,21 @@ static int make_ready(struct supervision *supervision)
     /* The child ended meanwhile; what it had to say about that is still to be heard. */
     error_clear();
     return 0;
+}
+
+/* Once, before "ready", and only if it was asked for. */
+static int begin_terminal(struct supervision *supervision, int *master)
+{
+    const struct container *container = supervision->container;
+    if (supervision->ready || relay_is_on(supervision->relay) ||
+        !container->config->process.terminal)
+        return fail(EPROTO, "message out of order from the container");
+    step("relay the terminal");
+    trace_field("/process/terminal");
+    int result = relay_begin(supervision->relay, master, container->proc);
+    if (result < 0)
+        error_field("/process/terminal");
+    return result;
 }
 
 /* The child may not idmap a mount of a file system that is not its user namespace's; we may. */
@@ -143,6 +162,8 @@ static int handle_message(struct supervision *supervision)
     autoclose int fd = -1;
     int type = sync_receive_numbered(supervision->channel, &fd, &number);
     switch (type) {
+    case SYNC_TERMINAL:
+        return begin_terminal(supervision, &fd);
     case SYNC_IDMAP:
         return idmap_for_child(supervision, number, fd);
     case SYNC_READY:
@@ -173,6 +194,28 @@ static int reap(struct supervision *supervision)
     return pid == 0 || supervision->ended ? 0 : fail(errno, "cannot wait for the container");
 }
 
+/* Signals about our own terminal are dealt with here, where the container has another one. Returns
+ * 1 if the signal is for us only, 0 if not, or a negative errno (recorded). */
+static int handle_own_signal(struct relay *relay, const struct signalfd_siginfo *signal)
+{
+    switch (signal->ssi_signo) {
+    case SIGWINCH:
+        relay_resize(relay);
+        return 1;
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        relay_suspend(relay, (int)signal->ssi_signo);
+        return 1;
+    case SIGCONT:
+        return relay_resume(relay);
+    case SIGPIPE: /* from a write to standard output of ours? */
+        return signal->ssi_pid == (uint32_t)getpid();
+    default:
+        return 0;
+    }
+}
+
 /* A signal came. Until the program runs there is nobody to pass it on to: one that asks us to end
  * ends the set-up, others wait. */
 static int handle_signal(struct supervision *supervision)
@@ -183,24 +226,35 @@ static int handle_signal(struct supervision *supervision)
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
-    if (supervision->channel < 0) {
+    int result = supervision->relay->started ? handle_own_signal(supervision->relay, &signal) : 0;
+    if (result != 0)
+        return result < 0 ? result : 0;
+    if (supervision->channel < 0 && !supervision->ended) {
         sys_pidfd_send_signal(supervision->child->pidfd, number);
         return 0;
     }
-    if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
+    if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT) {
+        /* What it wrote need not be waited for any longer. */
+        if (supervision->ended) {
+            relay_free(supervision->relay);
+            return 0;
+        }
         return fail(EINTR, "ended by signal %d during the container's set-up", number);
+    }
     sigaddset(&supervision->pending, number);
     return 0;
 }
 
 static int serve(struct supervision *supervision)
 {
-    while (!supervision->ended) {
-        struct pollfd events[2] = {
+    struct relay *relay = supervision->relay;
+    while (!supervision->ended || relay_is_on(relay)) {
+        struct pollfd events[2 + RELAY_EVENTS] = {
             {.fd = supervision->channel, .events = POLLIN},
             {.fd = supervision->signals, .events = POLLIN},
         };
-        if (poll(events, 2, -1) < 0 && errno != EINTR)
+        int timeout = relay_wait(relay, events + 2);
+        if (poll(events, 2 + RELAY_EVENTS, timeout) < 0 && errno != EINTR)
             return fail(errno, "cannot wait for the container");
         /* The channel first: what the child had to say comes before its end. */
         int result = 0;
@@ -208,6 +262,10 @@ static int serve(struct supervision *supervision)
             result = handle_message(supervision);
         else if (events[1].revents)
             result = handle_signal(supervision);
+        else
+            result = relay_serve(relay, events + 2);
+        if (result == 0 && supervision->ended)
+            result = relay_end(relay);
         if (result < 0)
             return result;
     }
@@ -234,9 +292,15 @@ int supervise_container(const struct container *container, struct process *child
         error_step("supervise");
         return result;
     }
-    struct supervision supervision = {
-        .container = container, .child = child, .channel = take_fd(channel), .signals = signal_fd};
+    struct relay relay;
+    relay_init(&relay);
+    struct supervision supervision = {.container = container,
+                                      .child = child,
+                                      .channel = take_fd(channel),
+                                      .signals = signal_fd,
+                                      .relay = &relay};
     int result = serve(&supervision);
+    relay_free(&relay);
     step("end what is left");
     close_fd(&supervision.channel);
     if (result < 0) {

@@ -5,6 +5,7 @@
  *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
  *       (idmaps a mount)          <--IDMAP---  (each that only the parent may idmap)
  *                                 -IDMAPPED->
+ *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
@@ -28,6 +29,7 @@ enum sync_type {
     SYNC_CHILD, /* with the pidfd of a process that was made on behalf of the parent */
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
+    SYNC_TERMINAL, /* with the master of the container's terminal */
     SYNC_TYPES,
     /* No message: in a trace, what leads from the parent to the start of the child. */
     SYNC_START = SYNC_TYPES,

@@ -95,6 +95,8 @@ int mount_clone(int directory, const char *path, bool recursive)
         return mount;
     int number = errno;
     int result = fail(number, "cannot open %s for mounting", *path ? path : "a directory");
+    if (number == EMFILE)
+        error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
     if (number == EINVAL && !recursive)
         error_hint("in a user namespace, what is mounted below must come along: rbind");
     return result;

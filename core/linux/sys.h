@@ -59,6 +59,11 @@
 #define UMOUNT_NOFOLLOW 8
 #endif
 
+/* ioctl_tty(2) */
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif

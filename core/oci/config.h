@@ -35,6 +35,8 @@ struct config_process {
     const char **env;  /* NULL-terminated, never NULL; every entry is NAME=VALUE */
     const char *cwd;   /* absolute */
     bool terminal;
+    uint16_t console_height; /* rows and columns; 0: not given */
+    uint16_t console_width;
     uint32_t uid;
     uint32_t gid;
     uint32_t *additional_gids;

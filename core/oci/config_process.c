@@ -51,6 +51,29 @@ static int read_env(struct config_process *process, const struct json_field *par
     return result;
 }
 
+static int read_console_size(struct config_process *process, const struct json_field *parent)
+{
+    struct json_field field = json_member(parent, "consoleSize");
+    struct json_field height = json_member(&field, "height");
+    struct json_field width = json_member(&field, "width");
+    uint32_t rows = 0;
+    uint32_t columns = 0;
+    int result = json_check_object(&field);
+
+    if (result < 0 || !field.value)
+        return result;
+    result = json_require(&height);
+    if (result == 0)
+        result = json_require(&width);
+    if (result == 0)
+        result = json_get_u32(&height, UINT16_MAX, &rows);
+    if (result == 0)
+        result = json_get_u32(&width, UINT16_MAX, &columns);
+    process->console_height = (uint16_t)rows;
+    process->console_width = (uint16_t)columns;
+    return result;
+}
+
 static int read_groups(struct config_process *process, const struct json_field *user)
 {
     struct json_field field = json_member(user, "additionalGids");
@@ -214,6 +237,8 @@ int config_read_process(struct config *config, const struct json_field *root)
         result = read_args(process, &field);
     if (result == 0)
         result = read_env(process, &field);
+    if (result == 0)
+        result = read_console_size(process, &field);
     if (result == 0)
         result = read_user(process, &field);
     if (result == 0)

@@ -19,8 +19,9 @@ static const struct known_field {
     uint8_t applied;
 } known_fields[] = {
     {"/ociVersion", YES},
-    {"/process/terminal", NO},
-    {"/process/consoleSize", NO},
+    {"/process/terminal", YES},
+    {"/process/consoleSize/height", YES},
+    {"/process/consoleSize/width", YES},
     {"/process/user/uid", YES},
     {"/process/user/gid", YES},
     {"/process/user/umask", YES},

@@ -95,6 +95,14 @@ static void descriptors_arrive_once(void **state)
     assert_true(fd >= 0);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     close(fd);
+    assert_int_equal(sync_send_fd(ends[1], SYNC_TERMINAL, 1), 0);
+    assert_int_equal(sync_receive(ends[0], &fd), SYNC_TERMINAL);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    close(fd);
+    /* One that should come with a descriptor, and does not. */
+    assert_int_equal(sync_send(ends[1], SYNC_TERMINAL), 0);
+    assert_int_equal(sync_receive(ends[0], &fd), SYNC_TERMINAL);
+    assert_int_equal(fd, -1);
     uint32_t number = 7;
     assert_int_equal(sync_send_mount(ends[1], 41, 0), 0);
     assert_int_equal(sync_receive_numbered(ends[0], &fd, &number), SYNC_IDMAP);
@@ -114,7 +122,7 @@ static void descriptors_arrive_once(void **state)
 static void malformed_packets_are_refused(void **state)
 {
     char bytes[2 * sizeof(struct error)] = {0};
-    const uint32_t types[] = {SYNC_EOF, SYNC_CHILD + 1, UINT32_MAX};
+    const uint32_t types[] = {SYNC_EOF, SYNC_TYPES, UINT32_MAX};
     uint32_t type = SYNC_READY;
     (void)state;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -27,9 +27,6 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
-    "issue 3": [
-        "/process/terminal", "/process/consoleSize", "/mounts/*/uidMappings", "/mounts/*/gidMappings",
-    ],
     "issue 6": [
         "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
         "/linux/resources", "/linux/seccomp", "/linux/mountLabel", "/linux/intelRdt",
@@ -41,6 +38,10 @@ WAITING = {
 # the function of a test of core.
 PROVEN = {
     "/ociVersion": "core/config.c::wrong_versions_are_named",
+    "/process/terminal": "run/test_terminal.py::Terminal.test_facts",
+    "/process/consoleSize": "run/test_terminal.py::Terminal.test_precedence",
+    "/mounts/*/uidMappings": "run/test_idmap.py::Idmap.test_ownership",
+    "/mounts/*/gidMappings": "run/test_idmap.py::Idmap.test_ownership",
     "/process/args": "run/test_process.py::Program.test_args",
     "/process/env": "run/test_process.py::Program.test_env",
     "/process/cwd": "run/test_process.py::Program.test_cwd",

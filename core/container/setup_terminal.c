@@ -1,0 +1,91 @@
+/* The container's terminal: made inside, by its own devpts. runtime-spec, config.md, "process", and
+ * config-linux.md, "/dev/console".
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/container/container.h"
+#include "core/container/setup.h"
+#include "core/container/sync.h"
+#include "core/linux/mount.h"
+#include "core/linux/path.h"
+#include "core/linux/terminal.h"
+#include "core/oci/config.h"
+
+static int open_master(const struct container *container)
+{
+    static const char path[] = "/dev/ptmx";
+    autoclose int ptmx = path_look_in_root(container->root, path, O_PATH);
+    if (ptmx == -ENOENT) {
+        fail(ENOENT, "cannot open a terminal, %s of the container", path);
+        error_hint("a mount of type devpts on /dev/pts is needed");
+    }
+    return ptmx < 0 ? ptmx : terminal_open_master(container->proc, ptmx);
+}
+
+/* Open /dev/console, or make an empty file to mount on. Nothing is made in a /dev that is bound, as
+ * that would be the host's. Returns a descriptor, -ENOENT (not recorded) for none, or another
+ * negative errno (recorded). */
+static int open_console(const struct container *container)
+{
+    static const char name[] = "console";
+    autoclose int dev = path_open_in_root(container->root, "/dev", O_PATH | O_DIRECTORY);
+    if (dev < 0)
+        return dev;
+    bool make = !container->dev.bound;
+    if (make && mknodat(dev, name, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+        return fail(errno, "cannot create /dev/console");
+    autoclose int console = openat(dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    if (console < 0 && errno == ENOENT && !make)
+        return -ENOENT;
+    if (console < 0 || fstat(console, &status) < 0)
+        return fail(errno, "cannot open /dev/console");
+    /* An image may have a link there, which is not followed, or anything else. */
+    if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))
+        return fail(EEXIST, "/dev/console of the container is neither file nor device");
+    return take_fd(&console);
+}
+
+static int mount_console(const struct container *container, int slave)
+{
+    if (container->config->namespaces[NAMESPACE_MOUNT].path)
+        return 0;
+    autoclose int target = open_console(container);
+    if (target < 0)
+        return target == -ENOENT ? 0 : target;
+    autoclose int mount = mount_clone(slave, "", false);
+    return mount < 0 ? mount : mount_attach(mount, target, "/dev/console");
+}
+
+int setup_terminal(struct container *container)
+{
+    const struct config_process *process = &container->config->process;
+    if (!process->terminal)
+        return 0;
+    autoclose int master = open_master(container);
+    autoclose int slave = master < 0 ? master : terminal_open_slave(master);
+    if (slave < 0)
+        return slave;
+    const struct winsize size = {.ws_row = process->console_height,
+                                 .ws_col = process->console_width};
+    int result = terminal_clear_onlcr(slave);
+    if (result == 0 && ioctl(slave, TIOCSWINSZ, &size) < 0)
+        result = fail(errno, "cannot set the size of the container's terminal");
+    if (result == 0)
+        result = mount_console(container, slave);
+    if (result == 0)
+        result = terminal_control(slave);
+    if (result == 0)
+        result = sync_send_fd(container->channel, SYNC_TERMINAL, master);
+    for (int fd = 0; result == 0 && fd <= 2; fd++) {
+        if (dup2(slave, fd) < 0)
+            result = fail(errno, "cannot make the terminal standard stream %d", fd);
+    }
+    return result;
+}
