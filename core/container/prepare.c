@@ -239,7 +239,7 @@ static int check_sysctls(const struct container *container)
         enum namespace_type type = config->sysctls[i].type;
         if (container->namespaces[type] < 0)
             continue;
-        int own = namespace_is_own(container->proc, container->namespaces[type], type);
+        int own = namespace_is_own(container->namespaces[type], type);
         if (own < 0)
             return own;
         if (own)

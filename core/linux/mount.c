@@ -184,18 +184,6 @@ int mount_attach_at(int mount, int target, const char *what, enum mount_place pl
     return result;
 }
 
-int mount_create_proc(void)
-{
-    static const struct mount_options options = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                                        MOUNT_ATTR_NOEXEC};
-    step("make a new proc");
-    int proc = mount_create("proc", "proc", &options);
-    if (proc == -EPERM)
-        error_hint("needs a new pid namespace (--pid --fork), and no mounts that hide parts of "
-                   "the present /proc");
-    return proc;
-}
-
 int mount_attach_path(int mount, const char *path)
 {
     step("attach a mount on %s", path);
