@@ -30,32 +30,23 @@
 
 struct setpriv_options {
     unsigned dump;
-    bool json;
-    bool nnp;
-    bool no_new_privs;
-    const char *ambient;
-    const char *inheritable;
-    const char *permitted;
-    const char *bounding;
-    const char *ruid, *euid, *reuid;
-    const char *rgid, *egid, *regid;
-    bool clear_groups;
-    bool keep_groups;
-    bool init_groups;
-    const char *groups;
-    const char *securebits;
-    const char *pdeathsig;
+    bool json, list, nnp, no_new_privs;
+    const char *ambient, *inheritable, *permitted, *bounding;
+    const char *ruid, *euid, *reuid, *rgid, *egid, *regid;
+    bool clear_groups, keep_groups, init_groups;
+    const char *groups, *securebits, *pdeathsig;
     struct text_list rlimits;
     bool reset_env;
-    const char *selinux;
-    const char *apparmor;
+    const char *selinux, *apparmor;
 };
 
 #define AT(field) ((uint16_t)offsetof(struct setpriv_options, field))
 
 static const struct option options[] = {
-    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; twice: all of it"},
+    {'d', OPTION_COUNT, AT(dump), "dump", "",
+     "Show the present state; up to three times: more of it"},
     {0, OPTION_FLAG, AT(json), "json", "", "Show it as JSON"},
+    {0, OPTION_FLAG, AT(list), "list-caps", "", "List the capabilities of this kernel"},
     {0, OPTION_FLAG, AT(nnp), "nnp", "", "The same as --no-new-privs"},
     {0, OPTION_FLAG, AT(no_new_privs), "no-new-privs", "", "No exec gives more privileges"},
     {0, OPTION_TEXT, AT(ambient), "ambient-caps", "+CAP,-CAP,...", "Change the ambient set"},
@@ -248,12 +239,15 @@ static int check(struct call *call, int *consumed)
         return fail_usage("option --selinux-label is not supported");
     if (values->apparmor)
         return fail_usage("option --apparmor-profile is not supported");
-    if (values->dump || values->json) {
-        const struct setpriv_options alone = {.dump = values->dump, .json = values->json};
+    if (values->dump || values->json || values->list) {
+        const struct setpriv_options alone = {.dump = values->list ? 0 : values->dump,
+                                              .json = values->json && !values->list,
+                                              .list = values->list};
         *consumed = CHAIN_LAST;
         return memcmp(&alone, values, sizeof(alone)) == 0
                    ? 0
-                   : fail_usage("--dump excludes the other options");
+                   : fail_usage("--%s excludes the other options",
+                                values->list ? "list-caps" : "dump");
     }
     int result = read_wish(values, &wish);
     free_wish(&wish);
@@ -342,7 +336,8 @@ static int go_on(const struct setpriv_options *values, const struct wish *wish, 
 static int dump(const struct setpriv_options *values)
 {
     autotext struct text text = {0};
-    int result = privilege_dump(&text, values->json, values->dump > 1);
+    int result = values->list ? capabilities_lines(&text, capability_known())
+                              : privilege_dump(&text, values->json, values->dump);
     if (result == 0)
         result = write_all(STDOUT_FILENO, "standard output", text.data, text.length);
     return result < 0 ? result : CHAIN_END(0);
@@ -351,7 +346,7 @@ static int dump(const struct setpriv_options *values)
 static int apply(const struct call *call, struct chain *chain)
 {
     const struct setpriv_options *values = call->values;
-    if (values->dump || values->json)
+    if (values->dump || values->json || values->list)
         return dump(values);
     pid_t parent = getppid();
     struct wish wish = {0};
@@ -380,7 +375,9 @@ static const struct applet applet = {
         "user "
         "other than root keeps ambient ones only.\n"
         "\n"
-        "--pdeathsig notices when the parent has died meanwhile.\n",
+        "What the kernel refuses ends with exit code 127, also where setpriv(1) goes on in "
+        "silence: a bounding set, or an ambient set, that cannot be changed. --pdeathsig notices "
+        "when the parent has died meanwhile.\n",
     .examples = "# an ordinary user, and no way back\n"
                 "shimbox setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs -- id\n"
                 "\n"
