@@ -226,7 +226,7 @@ static int open_namespace(const struct nsenter_options *values, struct entry *en
             *fd = -1;
             return 0;
         }
-        if (*fd >= 0 && !word && target_is_own(*fd, type))
+        if (*fd >= 0 && !word && namespace_is_own(*fd, type) > 0)
             close_fd(fd);
         return error_is_set() ? -error_get()->number : 0;
     } else {
@@ -442,7 +442,7 @@ static const struct applet applet = {
                 "shimbox nsenter --target 4711 --net -- ip address\n"
                 "\n"
                 "# a network namespace that ip netns or netns-new made\n"
-                "shimbox nsenter --netns blue -- ping -c 1 10.0.0.1\n",
+                "shimbox nsenter --netns=blue -- ping -c 1 10.0.0.1\n",
     OPTION_TABLE(options),
     .values_size = sizeof(struct nsenter_options),
     .failure = EXIT_STAND_IN,

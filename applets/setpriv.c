@@ -30,21 +30,17 @@
 
 struct setpriv_options {
     unsigned dump;
-    bool json, list, nnp, no_new_privs;
+    bool json, list, nnp, no_new_privs, clear_groups, keep_groups, init_groups, reset_env;
     const char *ambient, *inheritable, *permitted, *bounding;
     const char *ruid, *euid, *reuid, *rgid, *egid, *regid;
-    bool clear_groups, keep_groups, init_groups;
-    const char *groups, *securebits, *pdeathsig;
+    const char *groups, *securebits, *pdeathsig, *selinux, *apparmor;
     struct text_list rlimits;
-    bool reset_env;
-    const char *selinux, *apparmor;
 };
 
 #define AT(field) ((uint16_t)offsetof(struct setpriv_options, field))
 
 static const struct option options[] = {
-    {'d', OPTION_COUNT, AT(dump), "dump", "",
-     "Show the present state; up to three times: more of it"},
+    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; repeated: more of it"},
     {0, OPTION_FLAG, AT(json), "json", "", "Show it as JSON"},
     {0, OPTION_FLAG, AT(list), "list-caps", "", "List the capabilities of this kernel"},
     {0, OPTION_FLAG, AT(nnp), "nnp", "", "The same as --no-new-privs"},
@@ -230,6 +226,18 @@ static int read_wish(const struct setpriv_options *values, struct wish *wish)
     return result < 0 ? result : 0;
 }
 
+/* Byte by byte: options were set in memory that was zero, what lies between them is so still. */
+static bool asks_alone(const struct setpriv_options *values)
+{
+    static const struct setpriv_options none;
+    struct setpriv_options rest;
+    memcpy(&rest, values, sizeof(rest));
+    rest.list = false;
+    rest.dump = values->list ? values->dump : 0;
+    rest.json = values->list && values->json;
+    return memcmp((const char *)&rest, (const char *)&none, sizeof(rest)) == 0;
+}
+
 static int check(struct call *call, int *consumed)
 {
     const struct setpriv_options *values = call->values;
@@ -240,14 +248,8 @@ static int check(struct call *call, int *consumed)
     if (values->apparmor)
         return fail_usage("option --apparmor-profile is not supported");
     if (values->dump || values->json || values->list) {
-        const struct setpriv_options alone = {.dump = values->list ? 0 : values->dump,
-                                              .json = values->json && !values->list,
-                                              .list = values->list};
         *consumed = CHAIN_LAST;
-        return memcmp(&alone, values, sizeof(alone)) == 0
-                   ? 0
-                   : fail_usage("--%s excludes the other options",
-                                values->list ? "list-caps" : "dump");
+        return asks_alone(values) ? 0 : fail_usage("--dump and --list-caps exclude other options");
     }
     int result = read_wish(values, &wish);
     free_wish(&wish);

@@ -30,6 +30,7 @@
 #include "core/linux/isolate.h"
 #include "core/linux/mount.h"
 #include "core/linux/namespace_word.h"
+#include "core/linux/procfs.h"
 #include "core/linux/root.h"
 #include "core/linux/signals.h"
 #include "core/linux/sys.h"
@@ -181,7 +182,7 @@ static int read_maps(const struct unshare_options *values, struct idmaps *maps)
 }
 
 static int read_offset(const char *option, const char *text, uint64_t flags,
-                       struct clock_offset *offset)
+                       struct time_offset *offset)
 {
     uint64_t number;
     if (!text)
@@ -190,7 +191,8 @@ static int read_offset(const char *option, const char *text, uint64_t flags,
         return fail_usage("option %s needs --time", option);
     if (parse_u64(*text == '-' || *text == '+' ? text + 1 : text, INT64_MAX, &number) < 0)
         return fail_usage("option %s: '%s' is not a number of seconds", option, text);
-    *offset = (struct clock_offset){true, *text == '-' ? -(int64_t)number : (int64_t)number};
+    *offset = (struct time_offset){.given = true,
+                                   .seconds = *text == '-' ? -(int64_t)number : (int64_t)number};
     return 0;
 }
 
@@ -211,11 +213,11 @@ static int read_wish(const struct unshare_options *values, struct wish *wish)
     read_namespaces(values, isolation);
     int result = read_maps(values, &isolation->maps);
     if (result == 0)
-        result =
-            read_offset("--monotonic", values->monotonic, isolation->flags, &isolation->monotonic);
+        result = read_offset("--monotonic", values->monotonic, isolation->flags,
+                             &isolation->clocks[TIME_MONOTONIC]);
     if (result == 0)
-        result =
-            read_offset("--boottime", values->boottime, isolation->flags, &isolation->boottime);
+        result = read_offset("--boottime", values->boottime, isolation->flags,
+                             &isolation->clocks[TIME_BOOTTIME]);
     if (result == 0)
         result = read_propagation(values->propagation, &wish->propagation);
     if (result == 0 && values->setuid)
@@ -301,7 +303,7 @@ static int furnish(const struct unshare_options *values, const struct wish *wish
         if (sys_mount(NULL, "/", NULL, MS_REC | wish->propagation, NULL) < 0)
             return fail(errno, "cannot set the propagation of all mounts");
     }
-    autoclose int proc = values->mount_proc ? mount_create_proc() : -1;
+    autoclose int proc = values->mount_proc ? procfs_create() : -1;
     if (values->mount_proc && proc < 0)
         return proc;
     if (root >= 0)

@@ -39,7 +39,7 @@ def normalise(text):
 def table_below(heading):
     """The rows, as lists of cells, of the first table of a section."""
     section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
+    lines = section[section.index("\n|"):].strip().split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 

@@ -12,9 +12,8 @@
 #define EXIT_LIFECYCLE 1
 
 /* Stand-ins for the tools of util-linux: what those end with. */
-#define EXIT_STAND_IN                                                                              \
-    1 /* stand-ins for util-linux (unshare, nsenter, setpriv): their own failure */
-#define EXIT_PRIVERR 127 /* setpriv: a privilege could not be changed */
+#define EXIT_STAND_IN 1   /* stand-ins (unshare, nsenter, setpriv): their own failure */
+#define EXIT_PRIVERR  127 /* setpriv: a privilege could not be changed */
 
 /* Links and other commands that run a program and become it, or wait for it. */
 #define EXIT_OUTPUT_LIMIT 123 /* the program was ended because it wrote too much */

@@ -64,7 +64,7 @@ static int take_number(const char **text, uint32_t max, uint32_t *number)
 int parse_number_list(const char *text, uint32_t max, uint64_t *bits)
 {
     for (;;) {
-        uint32_t first;
+        uint32_t first = 0;
         int result = take_number(&text, max, &first);
         uint32_t last = first;
 

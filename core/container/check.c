@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,9 +19,10 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
-#include "core/linux/capability.h"
 #include "core/container/check_parts.h"
+#include "core/linux/capability.h"
 #include "core/linux/idmap.h"
+#include "core/linux/mountinfo.h"
 #include "core/linux/process.h"
 
 #define PATIENCE 2000 /* milliseconds for what the child does */
@@ -207,6 +209,23 @@ static int run_all(struct check_context *context)
     return 0;
 }
 
+/* The strings lie in the text. Lines that are none are passed over. */
+static int list_mounts(struct check_context *context, char *text)
+{
+    struct mountinfo mount;
+    for (int found; (found = mountinfo_next(&text, &mount)) != 0;) {
+        if (found < 0)
+            continue;
+        struct mountinfo *mounts =
+            realloc(context->mounts, (context->mount_count + 1) * sizeof(*mounts));
+        if (!mounts)
+            return fail(ENOMEM, "cannot allocate memory");
+        mounts[context->mount_count++] = mount;
+        context->mounts = mounts;
+    }
+    return 0;
+}
+
 int checks_run(struct checks **checks)
 {
     /* Shared, so that the children need no messages. */
@@ -225,13 +244,15 @@ int checks_run(struct checks **checks)
         .home = getenv("HOME"),
     };
     int result = idmap_caller_name(context.user, sizeof(context.user));
-    if (result == 0 &&
-        read_file(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &context.mountinfo) < 0)
-        error_clear();
+    autotext struct text lines = {0};
+    if (result == 0)
+        result = read_file(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &lines);
+    if (result == 0)
+        result = list_mounts(&context, lines.data);
     if (result < 0)
         error_clear();
     result = run_all(&context);
-    text_free(&context.mountinfo);
+    free(context.mounts);
     if (result < 0)
         checks_free(shared);
     else

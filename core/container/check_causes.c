@@ -153,14 +153,13 @@ static void explain_inside(struct check_context *context)
 /* Lists what is mounted below a folder; false if nothing is. */
 static bool list_below(struct check_context *context, const char *folder, char *list, size_t size)
 {
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
     size_t used = 0, length = strlen(folder);
     list[0] = '\0';
-    while (mount_line_next(&rest, &line)) {
-        if (strncmp(line.point, folder, length) == 0 && line.point[length] == '/' &&
-            used + strlen(line.point) + 2 < size)
-            used += (size_t)snprintf(list + used, size - used, " %s", line.point);
+    for (size_t i = 0; i < context->mount_count; i++) {
+        const char *point = context->mounts[i].point;
+        if (strncmp(point, folder, length) == 0 && point[length] == '/' &&
+            used + strlen(point) + 2 < size)
+            used += (size_t)snprintf(list + used, size - used, " %s", point);
     }
     return used > 0;
 }

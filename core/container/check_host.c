@@ -25,61 +25,14 @@
 #define GPFS_MAGIC   0x47504653
 #define LUSTRE_MAGIC 0x0bd00bd0
 
-/* Copy the next field; false at the end of the line. */
-static bool take_field(const char **text, char *field, size_t size)
-{
-    size_t used = 0;
-    while (**text == ' ')
-        ++*text;
-    if (!**text || **text == '\n')
-        return false;
-    for (; **text && **text != ' ' && **text != '\n'; ++*text) {
-        char byte = **text;
-        /* Blanks and backslashes stand there as \040. */
-        if (byte == '\\' && strspn(*text + 1, "01234567") >= 3) {
-            byte = (char)((((*text)[1] & 3) << 6) | (((*text)[2] & 7) << 3) | ((*text)[3] & 7));
-            *text += 3;
-        }
-        if (used < size - 1)
-            field[used++] = byte;
-    }
-    field[used] = '\0';
-    return true;
-}
-
-bool mount_line_next(const char **rest, struct mount_line *line)
-{
-    while (**rest) {
-        char other[64];
-        const char *text = *rest;
-        *rest += strcspn(*rest, "\n");
-        *rest += **rest == '\n';
-        bool good = true;
-        for (int i = 0; i < 3; i++)
-            good = good && take_field(&text, other, sizeof(other));
-        good = good && take_field(&text, line->root, sizeof(line->root)) &&
-               take_field(&text, line->point, sizeof(line->point)) &&
-               take_field(&text, line->options, sizeof(line->options));
-        while (good && (good = take_field(&text, other, sizeof(other))) && strcmp(other, "-") != 0)
-            continue;
-        if (good && take_field(&text, line->type, sizeof(line->type)) &&
-            take_field(&text, other, sizeof(other)) &&
-            take_field(&text, line->super, sizeof(line->super)))
-            return true;
-    }
-    return false;
-}
-
 static void check_root(struct check_context *context)
 {
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
-    if (!*rest) {
+    if (context->mount_count == 0) {
         check_put(context, CHECK_CHROOT, CHECK_UNKNOWN, 0, "/proc/self/mountinfo cannot be read");
         return;
     }
-    while (mount_line_next(&rest, &line)) {
-        if (strcmp(line.point, "/") == 0) {
+    for (size_t i = 0; i < context->mount_count; i++) {
+        if (strcmp(context->mounts[i].point, "/") == 0) {
             check_put(context, CHECK_CHROOT, CHECK_PASS, 0, "/ is a mount point");
             return;
         }
@@ -165,12 +118,11 @@ static void check_own_binary(struct check_context *context)
 
 static void check_hidepid(struct check_context *context)
 {
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
     bool hidden = false, found = false;
-    while (mount_line_next(&rest, &line)) {
-        if (strcmp(line.point, "/proc") == 0 && strcmp(line.type, "proc") == 0) {
-            const char *option = strstr(line.super, "hidepid=");
+    for (size_t i = 0; i < context->mount_count; i++) {
+        const struct mountinfo *mount = &context->mounts[i];
+        if (strcmp(mount->point, "/proc") == 0 && strcmp(mount->type, "proc") == 0) {
+            const char *option = strstr(mount->filesystem, "hidepid=");
             hidden = option && strncmp(option, "hidepid=0", 9) != 0 &&
                      strncmp(option, "hidepid=off", 11) != 0;
             found = true;
@@ -250,14 +202,13 @@ static void check_delegation(struct check_context *context, const char *point)
 
 static void check_cgroups(struct check_context *context)
 {
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
-    char point[256] = "";
+    const char *point = NULL;
     bool old = false;
-    while (mount_line_next(&rest, &line)) {
-        old = old || strcmp(line.type, "cgroup") == 0;
-        if (!point[0] && strcmp(line.type, "cgroup2") == 0)
-            snprintf(point, sizeof(point), "%s", line.point);
+    for (size_t i = 0; i < context->mount_count; i++) {
+        const struct mountinfo *mount = &context->mounts[i];
+        old = old || strcmp(mount->type, "cgroup") == 0;
+        if (!point && strcmp(mount->type, "cgroup2") == 0)
+            point = mount->point;
     }
     struct statfs system;
     if (statfs("/sys/fs/cgroup", &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
@@ -265,11 +216,11 @@ static void check_cgroups(struct check_context *context)
     else
         check_fix(check_put(context, CHECK_CGROUP_V2, CHECK_WARN, 0,
                             "/sys/fs/cgroup is not version 2%s: limits cannot be set by a user",
-                            old && point[0] ? ", but a mixture with version 1"
-                            : old           ? ", but version 1"
-                                            : ""),
+                            old && point ? ", but a mixture with version 1"
+                            : old        ? ", but version 1"
+                                         : ""),
                   "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
-    if (point[0])
+    if (point)
         check_delegation(context, point);
     else
         check_put(context, CHECK_CGROUP_DELEGATION, CHECK_UNKNOWN, 0, "no cgroup2 is mounted");
@@ -328,16 +279,15 @@ static void check_runtime(struct check_context *context)
 /* The mount point that path stands on: the longest that it begins with. */
 static void find_mount(struct check_context *context, const char *path, char *point, size_t size)
 {
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
     size_t longest = 0;
     snprintf(point, size, "/");
-    while (mount_line_next(&rest, &line)) {
-        size_t length = strlen(line.point);
-        if (length > longest && strncmp(path, line.point, length) == 0 &&
+    for (size_t i = 0; i < context->mount_count; i++) {
+        const char *mount = context->mounts[i].point;
+        size_t length = strlen(mount);
+        if (length > longest && strncmp(path, mount, length) == 0 &&
             (length == 1 || path[length] == '/' || !path[length])) {
             longest = length;
-            snprintf(point, size, "%s", line.point);
+            snprintf(point, size, "%s", mount);
         }
     }
 }

@@ -114,20 +114,20 @@ static bool is_interface(const char *type)
     return false;
 }
 
-static void check_idmap(struct check_context *context, unsigned id, const struct mount_line *line,
+static void check_idmap(struct check_context *context, unsigned id, const char *point,
                         int namespace)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
                                     .userns_fd = (uint64_t) namespace};
-    autoclose int mount = sys_open_tree(AT_FDCWD, line->point, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    autoclose int mount = sys_open_tree(AT_FDCWD, point, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (mount >= 0 && sys_mount_setattr(mount, "", AT_EMPTY_PATH, &attributes) == 0)
-        check_put(context, id, CHECK_PASS, 0, "%s can be idmapped", line->point);
+        check_put(context, id, CHECK_PASS, 0, "%s can be idmapped", point);
     else if (errno == EPERM || errno == ENOENT || errno == EACCES)
-        check_put(context, id, CHECK_UNKNOWN, errno, "%s: %s%s", line->point, strerror(errno),
+        check_put(context, id, CHECK_UNKNOWN, errno, "%s: %s%s", point, strerror(errno),
                   errno == EPERM ? " (only root of the initial user namespace may try)" : "");
     else
-        check_fix(check_put(context, id, CHECK_WARN, errno, "%s cannot be idmapped: %s",
-                            line->point, strerror(errno)),
+        check_fix(check_put(context, id, CHECK_WARN, errno, "%s cannot be idmapped: %s", point,
+                            strerror(errno)),
                   "%s", errno == EINVAL ? "copy the files to a file system that can be" : "");
 }
 
@@ -137,12 +137,11 @@ void check_idmaps(struct check_context *context, pid_t pid)
     char path[48];
     snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
     autoclose int namespace = open(path, O_RDONLY | O_CLOEXEC);
-    const char *rest = context->mountinfo.data ? context->mountinfo.data : "";
-    struct mount_line line;
-    while (mount_line_next(&rest, &line) && checks->count < CHECKS_MAX) {
+    for (size_t i = 0; i < context->mount_count && checks->count < CHECKS_MAX; i++) {
+        const struct mountinfo *mount = &context->mounts[i];
         char id[sizeof(checks->list[0].id)];
-        int length = snprintf(id, sizeof(id), "idmap-%s", line.type);
-        if (is_interface(line.type) || length >= (int)sizeof(id) ||
+        int length = snprintf(id, sizeof(id), "idmap-%s", mount->type);
+        if (is_interface(mount->type) || length >= (int)sizeof(id) ||
             check_find(checks, id, (size_t)length))
             continue;
         memcpy(checks->list[checks->count].id, id, sizeof(id));
@@ -151,7 +150,7 @@ void check_idmaps(struct check_context *context, pid_t pid)
             check_put(context, (unsigned)checks->count, CHECK_UNKNOWN, 0,
                       "without a user namespace there is nothing to map by");
         else
-            check_idmap(context, (unsigned)checks->count, &line, namespace);
+            check_idmap(context, (unsigned)checks->count, mount->point, namespace);
         checks->count++;
     }
 }

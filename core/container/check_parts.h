@@ -3,11 +3,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "core/base/text.h"
 #include "core/container/check.h"
+#include "core/linux/mountinfo.h"
 
 /* What the parts share. */
 struct check_context {
@@ -17,11 +19,12 @@ struct check_context {
     bool privileged; /* may map any id of this user namespace, and change to it */
     bool filtered;   /* seccomp mode 2 */
     bool no_new_privs;
-    bool confined;         /* kernel.apparmor_restrict_unprivileged_userns */
-    bool enforcing;        /* SELinux */
-    struct text mountinfo; /* of this process, "" if it cannot be read */
-    char user[256];        /* name of uid, or its number */
-    const char *home;      /* NULL: none */
+    bool confined;            /* kernel.apparmor_restrict_unprivileged_userns */
+    bool enforcing;           /* SELinux */
+    struct mountinfo *mounts; /* of this process, owned; none if they cannot be read */
+    size_t mount_count;
+    char user[256];   /* name of uid, or its number */
+    const char *home; /* NULL: none */
 };
 
 /* Say what came of it. Returns the check. */
@@ -37,19 +40,6 @@ void check_fix(struct check *check, const char *format, ...) __attribute__((form
 /* A small file as one line, without what stands after the first newline. Returns 0 or a negative
  * errno (not recorded). */
 int check_read_line(const char *path, char *line, size_t size);
-
-/* The fields of one line of mountinfo. */
-struct mount_line {
-    char root[256];
-    char point[256]; /* octal escapes undone */
-    char options[128];
-    char type[24];
-    char super[256];
-};
-
-/* The next line of *rest (proc_pid_mountinfo(5)); false at the end. Lines that are none are passed
- * over, fields are cut. */
-bool mount_line_next(const char **rest, struct mount_line *line);
 
 /* What may be the cause of a failure, as it stands before anything has failed: before the children
  * are started, which may know better. */

@@ -112,10 +112,9 @@ int idmap_mount(const struct container *container, size_t i, int mount, const st
 {
     const struct config_mount *entry = &container->config->mounts[i];
     const struct mount_options *options = &container->options[i];
-    autoclose int own = -1;
-    int userns = container->mappings[i];
-    if (userns < 0)
-        userns = own = open_own(container, child);
+    bool shared = container->mappings[i] < 0;
+    autoclose int own = shared ? open_own(container, child) : -1;
+    int userns = shared ? own : container->mappings[i];
     if (userns < 0)
         return userns;
     step("idmap the mount on %s", entry->destination);

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 #include "core/base/text.h"
 #include "core/container/inspect.h"
 #include "core/linux/capability.h"
+#include "core/linux/privilege_text.h"
 #include "core/linux/process_status.h"
 #include "core/linux/signals.h"
 
@@ -117,21 +117,18 @@ static void put_capabilities(const struct facts *facts, struct json_object *docu
 /* Only prctl(2) tells them, and only to the process itself. */
 static struct json_object *list_securebits(struct inspect *inspect)
 {
-    static const char names[][28] = {
-        "noroot",    "noroot_locked",    "no_setuid_fixup",      "no_setuid_fixup_locked",
-        "keep_caps", "keep_caps_locked", "no_cap_ambient_raise", "no_cap_ambient_raise_locked",
-    };
     if (!inspect->self)
         return inspect_refusal("the kernel tells them to the process itself alone");
     int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
     if (bits < 0)
         return inspect_error(errno);
     struct json_object *array = json_object_new_array();
-    for (int i = 0; array && i < 32; i++) {
+    for (unsigned bit = 0; array && bit < 32; bit++) {
         char digits[16];
-        snprintf(digits, sizeof(digits), "%d", i);
-        if (bits >> i & 1)
-            inspect_add(inspect, array, json_object_new_string(i < 8 ? names[i] : digits));
+        const char *name = securebit_name(bit);
+        snprintf(digits, sizeof(digits), "%u", bit);
+        if ((unsigned)bits >> bit & 1)
+            inspect_add(inspect, array, json_object_new_string(name ? name : digits));
     }
     return array;
 }

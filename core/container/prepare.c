@@ -239,7 +239,7 @@ static int check_sysctls(const struct container *container)
         enum namespace_type type = config->sysctls[i].type;
         if (container->namespaces[type] < 0)
             continue;
-        int own = namespace_is_own(container->proc, container->namespaces[type], type);
+        int own = namespace_is_own(container->namespaces[type], type);
         if (own < 0)
             return own;
         if (own)
@@ -274,8 +274,6 @@ static int pin_mounts(struct container *container)
             char field[48];
             snprintf(field, sizeof(field), "/mounts/%zu/source", i);
             error_field(field);
-            if (container->sources[i] == -EMFILE)
-                error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
             return container->sources[i];
         }
         /* What the container mounts or unmounts below must not come back to the host. */

@@ -12,8 +12,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -75,20 +73,6 @@ static int hide_mount(const char *path, int fd)
     return cover < 0 ? cover : mount_attach(cover, fd, path);
 }
 
-/* The number of the mount that fd is on, as mountinfo has it, or a negative errno (recorded). */
-static long mount_number(const struct container *container, int fd)
-{
-    char path[40];
-    autotext struct text info = {0};
-    snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
-    int result = read_file(container->proc, path, 4096, &info);
-    if (result < 0)
-        return result;
-    const char *line = strstr(info.data, "mnt_id:");
-    return line ? strtol(line + strlen("mnt_id:"), NULL, 10)
-                : fail(EINVAL, "cannot find mnt_id in /proc/%s", path);
-}
-
 /* Newest first, for the later one of two mounts covers the other; a path that leads to another
  * mount than the line's is of the container. */
 static int hide_host_mounts(const struct container *container)
@@ -112,9 +96,9 @@ static int hide_host_mounts(const struct container *container)
                 result = fail(errno, "cannot examine %s, to hide it", mount.point);
             continue;
         }
-        long number = mount_number(container, fd);
-        if (number < 0)
-            result = (int)number;
+        uint64_t number;
+        if (sys_mount_id(fd, &number) < 0)
+            result = fail(errno, "cannot tell the mount of %s, to hide it", mount.point);
         else if (number == mount.id)
             result = hide_mount(mount.point, fd);
     }

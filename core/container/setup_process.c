@@ -47,7 +47,7 @@ int setup_sysctls(struct container *container)
     const struct config *config = container->config;
     if (config->sysctl_count == 0)
         return 0;
-    autoclose int own = procfs_open_private();
+    autoclose int own = procfs_create();
     if (own < 0)
         error_clear();
     for (size_t i = 0; i < config->sysctl_count; i++) {

@@ -142,29 +142,16 @@ static int enter_namespaces(uint64_t flags)
     return result;
 }
 
-static int set_clock(int proc, const char *name, const struct clock_offset *offset)
+static bool moves_clocks(const struct isolation *isolation)
 {
-    char line[64];
-    if (!offset->given)
-        return 0;
-    snprintf(line, sizeof(line), "%s %lld 0\n", name, (long long)offset->seconds);
-    step("set the %s clock", name);
-    int result = write_value(proc, "self/timens_offsets", line);
-    if (result == -ERANGE) {
-        error_clear();
-        result = fail(ERANGE, "cannot set the %s clock off by %lld seconds", name,
-                      (long long)offset->seconds);
-        error_hint("it would run below zero, or too far ahead");
-    }
-    return result;
+    return isolation->clocks[TIME_MONOTONIC].given || isolation->clocks[TIME_BOOTTIME].given;
 }
 
 /* Nothing of /proc is needed for new namespaces alone. */
 static int open_proc(const struct isolation *isolation, int *proc)
 {
     if (isolation->maps.uid.count + isolation->maps.gid.count == 0 &&
-        !isolation->maps.deny_setgroups && !has_pins(isolation) && !isolation->monotonic.given &&
-        !isolation->boottime.given)
+        !isolation->maps.deny_setgroups && !has_pins(isolation) && !moves_clocks(isolation))
         return 0;
     *proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return *proc < 0 ? fail(errno, "cannot open /proc") : 0;
@@ -183,10 +170,8 @@ static int enter(const struct isolation *isolation, struct helper *helper)
         result = ask_helper(helper, WRITE_MAPS);
     else if (result == 0 && (isolation->flags & CLONE_NEWUSER) && proc >= 0)
         result = idmaps_write_own(proc, &isolation->maps);
-    if (result == 0)
-        result = set_clock(proc, "monotonic", &isolation->monotonic);
-    if (result == 0)
-        result = set_clock(proc, "boottime", &isolation->boottime);
+    if (result == 0 && moves_clocks(isolation))
+        result = time_namespace_move_clocks(proc, isolation->clocks);
     return result;
 }
 

@@ -10,19 +10,14 @@
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
 #include "core/linux/process.h"
-
-struct clock_offset {
-    bool given;
-    int64_t seconds;
-};
+#include "core/linux/time_namespace.h"
 
 struct isolation {
-    uint64_t flags;                /* CLONE_NEW* of the namespaces to make, 0 allowed */
-    struct idmaps maps;            /* of the new user namespace */
-    struct clock_offset monotonic; /* of the new time namespace */
-    struct clock_offset boottime;
-    const char *pins[NAMESPACE_TYPES]; /* bind the new namespace on this file; NULL: do not */
-    bool fork;                         /* go on in a child, the first process of a pid namespace */
+    uint64_t flags;                         /* CLONE_NEW* of the namespaces to make, 0 allowed */
+    struct idmaps maps;                     /* of the new user namespace */
+    struct time_offset clocks[TIME_CLOCKS]; /* of the new time namespace */
+    const char *pins[NAMESPACE_TYPES];      /* bind the new namespace on this file; NULL: do not */
+    bool fork; /* go on in a child, the first process of a pid namespace */
 };
 
 /* Enter new namespaces. What the new namespaces have no right to (maps of other ids, binding the

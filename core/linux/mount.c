@@ -96,6 +96,8 @@ int mount_clone(int directory, const char *path, bool recursive)
         return mount;
     int number = errno;
     int result = fail(number, "cannot open %s for mounting", *path ? path : "a directory");
+    if (number == EMFILE)
+        error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
     if (number == EINVAL && !recursive)
         error_hint("in a user namespace, what is mounted below must come along: rbind");
     else if (number == ENOSYS)
@@ -199,18 +201,6 @@ int mount_attach_at(int mount, int target, const char *what, enum mount_place pl
     snprintf(link, sizeof(link), "/proc/self/fd/%d", mount);
     sys_umount2(link, MNT_DETACH);
     return result;
-}
-
-int mount_create_proc(void)
-{
-    static const struct mount_options options = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                                        MOUNT_ATTR_NOEXEC};
-    step("make a new proc");
-    int proc = mount_create("proc", "proc", &options);
-    if (proc == -EPERM)
-        error_hint("needs a new pid namespace (--pid --fork), and no mounts that hide parts of "
-                   "the present /proc");
-    return proc;
 }
 
 int mount_attach_path(int mount, const char *path)

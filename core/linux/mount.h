@@ -37,11 +37,6 @@ int mount_clone_locked(const char *path, bool recursive, int *pinned);
  * Returns 0 or a negative errno (recorded). */
 int mount_change(int mount, const struct mount_options *options, int userns);
 
-/* Make a detached proc for the pid namespace of this process. In a user namespace the kernel wants
- * to see a complete one among the present mounts: so this comes before a change of root. Returns
- * its descriptor or a negative errno (recorded). */
-int mount_create_proc(void);
-
 /* Attach a detached mount on path, which is trusted. Returns 0 or a negative errno (recorded). */
 int mount_attach_path(int mount, const char *path);
 

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -48,18 +47,6 @@ int mount_clone_idmapped(const char *path, const struct mount_options *options, 
         return result;
     error_clear();
     return again;
-}
-
-/* The number of the mount that an open file is on, as mountinfo has it; -1 if it cannot be told. */
-static int mount_of(int fd)
-{
-    char path[40];
-    autotext struct text info = {0};
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-    if (read_file(AT_FDCWD, path, 4096, &info) < 0)
-        return -1;
-    const char *line = strstr(info.data, "mnt_id:");
-    return line ? (int)strtol(line + strlen("mnt_id:"), NULL, 10) : -1;
 }
 
 /* The errno of idmapping a clone of the mount there, which goes away at once; 0 if that works. */
@@ -133,17 +120,18 @@ void mount_explain_idmap(const char *path, bool recursive, int userns)
         return;
     whole[length] = '\0';
     if (length == 1)
-        length = 0; /* everything is below "/" */
-    int top = mount_of(fd);
+        length = 0;   /* everything is below "/" */
+    uint64_t top = 0; /* no mount has this number */
+    sys_mount_id(fd, &top);
     struct mountinfo mount;
     int found;
     for (char *rest = text.data; (found = mountinfo_next(&rest, &mount)) != 0;) {
         if (found < 0)
             continue;
         bool below = strncmp(mount.point, whole, (size_t)length) == 0 && mount.point[length] == '/';
-        if ((int)mount.id != top && !(recursive && below))
+        if (mount.id != top && !(recursive && below))
             continue;
-        const char *place = (int)mount.id == top ? path : mount.point;
+        const char *place = mount.id == top ? path : mount.point;
         int number = try_idmap(place, userns);
         if (number != 0) {
             explain(&mount, place, number);

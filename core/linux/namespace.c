@@ -93,13 +93,13 @@ int namespace_open(const char *path, enum namespace_type type)
     return take_fd(&fd);
 }
 
-int namespace_is_own(int proc, int fd, enum namespace_type type)
+int namespace_is_own(int fd, enum namespace_type type)
 {
-    char path[24];
+    char path[32];
     struct stat given;
     struct stat own;
-    snprintf(path, sizeof(path), "self/ns/%s", namespace_file(type));
-    if (fstat(fd, &given) < 0 || fstatat(proc, path, &own, 0) < 0)
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(type));
+    if (fstat(fd, &given) < 0 || stat(path, &own) < 0)
         return fail(errno, "cannot examine the %s namespace", namespace_name(type));
     return given.st_dev == own.st_dev && given.st_ino == own.st_ino;
 }

@@ -30,9 +30,6 @@ const char *namespace_file(enum namespace_type type);
 /* CLONE_NEWNET ... */
 uint64_t namespace_flag(enum namespace_type type);
 
-/* Its name in /proc/PID/ns: "net". */
-const char *namespace_file(enum namespace_type type);
-
 /* Whether a namespace is the initial one, as far as its inode number tells: 1 yes, 0 no, -1 not
  * known. Initial namespaces have fixed numbers, below those that are given to others; mount and
  * network namespaces have them in newer kernels only, for sure from Linux 6.18 on. */
@@ -42,9 +39,8 @@ int namespace_is_initial(enum namespace_type type, uint64_t inode);
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);
 
-/* Is fd the namespace that this process is in? proc: descriptor of /proc. Returns 1, 0 or a
- * negative errno (recorded). */
-int namespace_is_own(int proc, int fd, enum namespace_type type);
+/* Is fd the namespace that this process is in? Returns 1, 0 or a negative errno (recorded). */
+int namespace_is_own(int fd, enum namespace_type type);
 
 /* Open the user namespace that owns this one. Returns a descriptor or a negative errno (recorded).
  */

@@ -12,19 +12,22 @@
 #include "core/base/error.h"
 #include "core/linux/capability.h"
 
-static const struct {
-    uint8_t bit;
-    char name[28];
-} securebits[] = {
-    {SECURE_NOROOT, "noroot"},
-    {SECURE_NOROOT_LOCKED, "noroot_locked"},
-    {SECURE_NO_SETUID_FIXUP, "no_setuid_fixup"},
-    {SECURE_NO_SETUID_FIXUP_LOCKED, "no_setuid_fixup_locked"},
-    {SECURE_KEEP_CAPS, "keep_caps"},
-    {SECURE_KEEP_CAPS_LOCKED, "keep_caps_locked"},
-    {SECURE_NO_CAP_AMBIENT_RAISE, "no_cap_ambient_raise"},
-    {SECURE_NO_CAP_AMBIENT_RAISE_LOCKED, "no_cap_ambient_raise_locked"},
+static const char securebits[][28] = {
+    [SECURE_NOROOT] = "noroot",
+    [SECURE_NOROOT_LOCKED] = "noroot_locked",
+    [SECURE_NO_SETUID_FIXUP] = "no_setuid_fixup",
+    [SECURE_NO_SETUID_FIXUP_LOCKED] = "no_setuid_fixup_locked",
+    [SECURE_KEEP_CAPS] = "keep_caps",
+    [SECURE_KEEP_CAPS_LOCKED] = "keep_caps_locked",
+    [SECURE_NO_CAP_AMBIENT_RAISE] = "no_cap_ambient_raise",
+    [SECURE_NO_CAP_AMBIENT_RAISE_LOCKED] = "no_cap_ambient_raise_locked",
 };
+#define SECUREBITS (sizeof(securebits) / sizeof(securebits[0]))
+
+const char *securebit_name(unsigned bit)
+{
+    return bit < SECUREBITS ? securebits[bit] : NULL;
+}
 
 /* "N" or "N-M" as bits of capabilities that this kernel has. */
 static uint64_t parse_range(const char *text)
@@ -59,11 +62,10 @@ static uint64_t capability_bits(const char *word)
 
 static uint64_t securebit_bits(const char *word)
 {
-    uint64_t all = 0;
-    for (size_t i = 0; i < sizeof(securebits) / sizeof(securebits[0]); i++) {
-        all |= UINT64_C(1) << securebits[i].bit;
-        if (strcmp(word, securebits[i].name) == 0 && securebits[i].bit != SECURE_KEEP_CAPS)
-            return UINT64_C(1) << securebits[i].bit;
+    const uint64_t all = (UINT64_C(1) << SECUREBITS) - 1;
+    for (unsigned bit = 0; bit < SECUREBITS; bit++) {
+        if (strcmp(word, securebits[bit]) == 0 && bit != SECURE_KEEP_CAPS)
+            return UINT64_C(1) << bit;
     }
     return strcmp(word, "all") == 0 ? all & ~(UINT64_C(1) << SECURE_KEEP_CAPS) : 0;
 }
@@ -148,10 +150,10 @@ int capabilities_lines(struct text *text, uint64_t set)
 void securebits_list(struct text *text, unsigned bits)
 {
     bool first = true;
-    for (size_t i = 0; i < sizeof(securebits) / sizeof(securebits[0]); i++) {
-        if (bits >> securebits[i].bit & 1)
-            append_item(text, securebits[i].name, &first);
-        bits &= ~(1U << securebits[i].bit);
+    for (unsigned bit = 0; bit < SECUREBITS; bit++) {
+        if (bits >> bit & 1)
+            append_item(text, securebits[bit], &first);
+        bits &= ~(1U << bit);
     }
     if (bits)
         text_append_format(text, "%s0x%x", first ? "" : ",", bits);

@@ -22,3 +22,6 @@ int capabilities_lines(struct text *text, uint64_t set);
  * keep_caps_locked; -all. (keep_caps itself is gone with the next exec.) */
 int securebits_edit(unsigned *bits, const char *option, const char *text);
 void securebits_list(struct text *text, unsigned bits);
+
+/* "noroot" for bit 0 (SECURE_NOROOT); NULL for a bit without a name. */
+const char *securebit_name(unsigned bit);

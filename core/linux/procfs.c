@@ -15,17 +15,23 @@
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/base/trace.h"
 #include "core/linux/mount.h"
 #include "core/linux/path.h"
 #include "core/linux/sys.h"
 
 #define PROC_ROOT_INODE 1 /* of every procfs, include/linux/proc_ns.h of the kernel */
 
-int procfs_open_private(void)
+int procfs_create(void)
 {
     const struct mount_options options = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                                  MOUNT_ATTR_NOEXEC};
-    return mount_create("proc", "proc", &options);
+    step("make a new proc");
+    int proc = mount_create("proc", "proc", &options);
+    if (proc == -EPERM)
+        error_hint("needs a new pid namespace (--pid --fork), and no mounts that hide parts of "
+                   "the present /proc");
+    return proc;
 }
 
 static int check_root(int proc)

@@ -10,9 +10,11 @@
 #include <sys/types.h>
 
 /* A new instance of procfs for the pid namespace of this process, attached nowhere: nothing can be
- * mounted in it. Returns the descriptor of its root, or a negative errno (recorded; -EPERM where
- * the mounts that are here do not allow it). */
-int procfs_open_private(void);
+ * mounted in it, unless the caller attaches it. In a user namespace the kernel wants to see a
+ * complete one among the present mounts: so this comes before a change of root. Returns the
+ * descriptor of its root, or a negative errno (recorded; -EPERM where the mounts that are here do
+ * not allow it). */
+int procfs_create(void);
 
 /* Write value with one write(2) to the file at path, which is relative to proc, the root of a
  * procfs. Returns 0 or a negative errno (recorded, naming the path; -EXDEV where something is

@@ -59,11 +59,6 @@
 #define UMOUNT_NOFOLLOW 8
 #endif
 
-/* close_range(2) */
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4
-#endif
-
 /* ioctl_tty(2) */
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER 0x5441

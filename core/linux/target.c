@@ -9,11 +9,9 @@
 #include <linux/magic.h>
 #include <linux/sockios.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "core/base/error.h"
@@ -22,6 +20,7 @@
 #include "core/base/trace.h"
 #include "core/linux/capability.h"
 #include "core/linux/process.h"
+#include "core/linux/process_status.h"
 #include "core/linux/sys.h"
 
 #define ENVIRONMENT_MAX (32 << 20) /* more than exec(2) takes */
@@ -92,16 +91,6 @@ int target_namespace(const struct target *target, enum namespace_type type)
     return result;
 }
 
-bool target_is_own(int fd, enum namespace_type type)
-{
-    char path[32];
-    struct stat theirs;
-    struct stat own;
-    snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(type));
-    return fstat(fd, &theirs) == 0 && stat(path, &own) == 0 && theirs.st_dev == own.st_dev &&
-           theirs.st_ino == own.st_ino;
-}
-
 int target_socket_namespace(const struct target *target, int socket)
 {
     autoclose int fd = sys_pidfd_getfd(target->pidfd, socket);
@@ -150,25 +139,19 @@ int target_enter(const struct target *target, const int fds[NAMESPACE_TYPES], bo
     return namespace_join_all(fds);
 }
 
-/* The second number of a line of /proc/PID/status, the effective id. */
-static uint32_t effective_id(const char *status, const char *key)
-{
-    const char *line = strstr(status, key);
-    char *end = NULL;
-    if (!line)
-        return UINT32_MAX;
-    strtoul(line + strlen(key), &end, 10);
-    return (uint32_t)strtoul(end, NULL, 10);
-}
-
 int target_ids(const struct target *target, uint32_t *uid, uint32_t *gid)
 {
     autotext struct text status = {0};
     int result = read_file(target->proc, "status", 65536, &status);
     if (result < 0)
         return result;
-    *uid = effective_id(status.data, "\nUid:");
-    *gid = effective_id(status.data, "\nGid:");
+    struct process_status known;
+    const uint32_t both = UINT32_C(1) << STATUS_UID | UINT32_C(1) << STATUS_GID;
+    process_status_parse(status.data, &known);
+    if ((known.known & both) != both)
+        return fail(EINVAL, "cannot find the ids of process %d", (int)target->pid);
+    *uid = known.uid[1];
+    *gid = known.gid[1];
     return 0;
 }
 

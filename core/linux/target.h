@@ -29,9 +29,6 @@ void target_close(struct target *target);
 /* Open one of its namespaces. Returns a descriptor or a negative errno (recorded). */
 int target_namespace(const struct target *target, enum namespace_type type);
 
-/* Is the namespace open as fd the one that this process is in itself? */
-bool target_is_own(int fd, enum namespace_type type);
-
 /* The network namespace that its socket with this number was made in: SIOCGSKNS. Returns a
  * descriptor or a negative errno (recorded). */
 int target_socket_namespace(const struct target *target, int socket);

@@ -38,6 +38,7 @@ static int set_offset(int proc, pid_t self, enum time_clock clock, const struct 
 {
     char path[40];
     char value[64];
+    step("move the %s clock", time_clock_name(clock));
     snprintf(path, sizeof(path), "%d/timens_offsets", (int)self);
     snprintf(value, sizeof(value), "%s %lld %u\n", time_clock_name(clock),
              (long long)offset->seconds, offset->nanoseconds);
@@ -66,13 +67,21 @@ static int enter(int proc)
     return 0;
 }
 
-int time_namespace_enter(int proc, const struct time_offset offsets[TIME_CLOCKS])
+int time_namespace_move_clocks(int proc, const struct time_offset offsets[TIME_CLOCKS])
 {
     pid_t self = procfs_self(proc);
-    int result = self < 0 ? (int)self : create();
+    int result = self < 0 ? (int)self : 0;
     for (int clock = 0; result == 0 && clock < TIME_CLOCKS; clock++) {
         if (offsets[clock].given)
             result = set_offset(proc, self, (enum time_clock)clock, &offsets[clock]);
     }
+    return result;
+}
+
+int time_namespace_enter(int proc, const struct time_offset offsets[TIME_CLOCKS])
+{
+    int result = create();
+    if (result == 0)
+        result = time_namespace_move_clocks(proc, offsets);
     return result < 0 ? result : enter(proc);
 }

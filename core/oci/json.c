@@ -219,16 +219,6 @@ int json_get_texts(const struct json_field *field, const char ***texts)
     return 0;
 }
 
-int json_read(struct json_object **document, const char *name, int fd)
-{
-    autotext struct text text = {0};
-    int result = read_all(fd, name, JSON_BYTES_MAX, &text);
-
-    if (result < 0)
-        return result;
-    return json_parse(document, name, text.data ? text.data : "", text.length);
-}
-
 int json_write(struct json_object *document, struct text *text)
 {
     size_t length = 0;

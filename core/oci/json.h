@@ -25,9 +25,6 @@ struct json_object;
  * Returns 0 or a negative errno (recorded). */
 int json_parse(struct json_object **document, const char *name, const char *text, size_t length);
 
-/* Read all of fd, or the file, and parse it. Returns 0 or a negative errno (recorded). */
-int json_read(struct json_object **document, const char *name, int fd);
-
 /* Append the document as indented text that ends with a newline. Members keep their order.
  * Returns 0 or -ENOMEM (recorded). */
 int json_write(struct json_object *document, struct text *text);

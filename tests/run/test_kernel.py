@@ -321,7 +321,7 @@ class Kernel(ContainerTest):
             subprocess.run([self.shimbox, f"--trace={file}", "run", "--config", path], check=True,
                            stdout=subprocess.DEVNULL)
             events = [e for e in json.loads(pathlib.Path(file).read_text()) if e["ph"] == "X"]
-            end = max(e["ts"] + e["dur"] for e in events if e["name"] == "wait for the program")
+            end = max(e["ts"] + e["dur"] for e in events if e["pid"] == 1)
             self.assertGreater(len(events), 20)
             for event in events:
                 self.assertTrue(0 <= event["ts"] <= event["ts"] + event["dur"] <= end, event)

@@ -346,16 +346,17 @@ class Binds(Mounts):
 
 
     def test_more_than_descriptors(self):
-        """Root takes a descriptor for each before a user namespace; then it is said what to raise."""
+        """Each takes a descriptor, since all are opened before the root is attached; it is said what
+        to raise."""
         for title, config, more in self.both("uid"):
             with self.subTest(title):
                 for _ in range(70):
                     self.mount(config, "/dev/shm", "bind", ["bind"], "/usr")
                 more["prefix"] = ["prlimit", "--nofile=64:64"]
-                if title == "mapped":
-                    self.refused(config, "raise the limit, ulimit -n", **more)
-                else:
-                    self.assertEqual(self.ask(config, **more)["uid"], "0")
+                self.refused(config, "raise the limit, ulimit -n", **more)
+                # The soft limit is raised as far as the hard one allows.
+                more["prefix"] = ["prlimit", "--nofile=64:1024"]
+                self.assertEqual(self.ask(config, **more)["uid"], "0")
 
 
 class Root(Mounts):
@@ -559,8 +560,8 @@ class Devices(Mounts):
         canary = f"{self.dir}/canary"
         pathlib.Path(canary).write_text("secret")
         node = f"{self.rootfs}/dev/null"
-        for make in (lambda: os.symlink(canary, node), lambda: pathlib.Path(node).write_text("x"),
-                     lambda: os.mkdir(node), lambda: os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(1, 5))):
+        for make in (lambda: os.symlink(canary, node), lambda: os.mkdir(node),
+                     lambda: os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(1, 5))):
             make()
             config = self.config("read=/proc/uptime")
             del config["mounts"][1]
@@ -568,6 +569,12 @@ class Devices(Mounts):
             self.refused(config, "/dev/null exists, and is not the device 1:3")
             subprocess.run(["rm", "-rf", node], check=True)
         self.assertEqual(pathlib.Path(canary).read_text(), "secret")
+        # A plain file is as good as what an ordinary user's container leaves: it is mounted over.
+        pathlib.Path(node).write_text("x")
+        config["process"]["args"] = ["/bin/probe", "stat=/dev/null", "read=/proc/uptime"]
+        facts = self.ask(config)
+        self.assertEqual((facts["stat:/dev/null.rdev"], facts["read:/proc/uptime"]), ("1:3", ""))
+        self.assertEqual(pathlib.Path(node).read_text(), "x")
         subprocess.run(f"rm -rf {self.rootfs}/dev/*", shell=True, check=True)
 
     def test_existing_nodes_are_fine(self):

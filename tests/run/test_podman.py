@@ -54,7 +54,9 @@ HOME = [Difference("env.HOME", "", "/", "an empty HOME counts as none, as in lat
 PTMX = [Difference("stat:/dev/ptmx.*", ".*", ".*", "a listed node ptmx is kept, it works as the link")]
 
 SHARED = [Difference("mounts:/.propagation", "private", r"shared:\d+",
-                     "linux.rootfsPropagation is set on the container's root, as the spec has it")]
+                     "linux.rootfsPropagation is set on the container's root, as the spec has it"),
+          Difference("mounts:/data.propagation", r"shared:\d+", r"shared:\d+",
+                     "peer groups are numbered by the kernel")]
 QUEUE = [Difference("stat:/dev/mqueue.gid", "65534", "0", "run makes it with the mapped group")]
 
 # What is warned of, and by what it comes.

@@ -163,8 +163,10 @@ class Trace(ContainerTest):
             "/linux/readonlyPaths": ["protect /proc/sys", "protect /proc/irq"],
         }.items():
             found = [step for step in child if (step[1] or "").startswith(field + "/")]
+            opened = [("open /usr", "/mounts/3/source")] if field == "/mounts" else []
             copied = [(name, f"{field}/4") for name in ["copy what is in /tmp"] if field == "/mounts"]
-            self.assertEqual(found, [(n, f"{field}/{i}") for i, n in enumerate(expected)] + copied)
+            steps = [(n, f"{field}/{i}") for i, n in enumerate(expected)]
+            self.assertEqual(found, opened + steps + copied)
         self.assertIn(("set hostname", "/hostname"), child)
         # Nothing is said of a field that this config does not have.
         self.assertIn(("protect root", None), child)
