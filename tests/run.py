@@ -42,7 +42,9 @@ ISOLATED = [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "sh", "-euc",
     'umount -l /proc; mount -t proc proc /proc; mount -t tmpfs -o mode=1777 tmp /tmp;'
-    ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox; exec "$@"', "sh"]
+    ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox;'
+    # The shell stays, for orphans become its children, and are not the suite's.
+    ' "$@" || exit $?; exit 0', "sh"]
 LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*-?\s*(.*)")
 SKIP = re.compile(r"\s#\s*skip\b:?\s*(.*)", re.IGNORECASE)
 
