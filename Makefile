@@ -197,6 +197,8 @@ lint:
 	$(Q)tests/lint/all.sh
 
 bench: all
+	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/bench/no-trace \
+	    CPPFLAGS="$(CPPFLAGS) -DSHIMBOX_NO_TRACE" $(OUT)/bench/no-trace/shimbox
 	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/run.sh
 
 trace-picture: all

@@ -324,6 +324,11 @@ build_json_c() {
     local from=$top/build/deps/sources/json-c work=$deps/json-c
     rm -rf "$work"
     mkdir -p "$work" "$deps/include/json-c"
+    # Room for 16 members in every object, 640 bytes, would be most of the memory that a config.json
+    # takes. A table grows when it is two thirds full, so this is room for 4. Arrays are cut down to
+    # what they need when they are complete.
+    sed -i 's/^\(#define JSON_OBJECT_DEF_HASH_ENTRIES\) 16$/\1 5/' "$from/json_object.h"
+    sed -i 's/^\(#define ARRAY_LIST_DEFAULT_SIZE\) 32$/\1 4/' "$from/arraylist.h"
     cmake -S "$from" -B "$work" -DCMAKE_C_COMPILER="$deps/cc" -DCMAKE_C_FLAGS="${library_flags[*]}" \
         -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$arch" -DCMAKE_BUILD_TYPE=None \
         -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_APPS=OFF -DBUILD_TESTING=OFF \

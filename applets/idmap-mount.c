@@ -153,10 +153,12 @@ static int check(struct call *call, int *consumed)
 
 /* ---- doing it ---- */
 
-/* The user namespace that says how ids are mapped. */
-static int open_userns(const struct idmap_options *values, struct chain *chain)
+/* The user namespace that says how ids are mapped. *mapped: are the caller's own? -1: not known, it
+ * was there before. */
+static int open_userns(const struct idmap_options *values, struct chain *chain, int *mapped)
 {
     struct idmaps maps = {0};
+    *mapped = -1;
     if (!has_map(values))
         return values->userns && *values->userns
                    ? namespace_by_word(values->userns, NAMESPACE_USER, chain)
@@ -168,6 +170,7 @@ static int open_userns(const struct idmap_options *values, struct chain *chain)
         idmaps_by_lists(&maps, &values->uid_map, &values->gid_map, &values->both, values->map);
     if (result == 0)
         result = userns_create(proc, &maps);
+    *mapped = idmaps_have_caller(&maps);
     idmaps_free(&maps);
     return result;
 }
@@ -198,11 +201,12 @@ static int attach(const struct idmap_options *values, int mount, const char *pat
 static int probe(const struct idmap_options *values, struct chain *chain)
 {
     autoclose int userns = -1;
+    int mapped;
     if (has_map(values) || values->userns) {
-        userns = open_userns(values, chain);
+        userns = open_userns(values, chain, &mapped);
     } else {
         const struct idmap_options plain = {.map = "root"};
-        userns = open_userns(&plain, chain);
+        userns = open_userns(&plain, chain, &mapped);
     }
     if (userns < 0)
         return userns;
@@ -220,16 +224,17 @@ static int probe(const struct idmap_options *values, struct chain *chain)
 }
 
 /* Who creates files through the mount needs ids that it maps. */
-static void warn_unmapped(int userns)
+static void warn_unmapped(int userns, int mapped)
 {
-    if (userns_maps_caller(userns) == 0)
+    if ((mapped < 0 ? userns_maps_caller(userns) : mapped) == 0)
         report_warning("the caller's own ids are not mapped, so it cannot create files there");
 }
 
 static int mount_new(const struct call *call, struct chain *chain)
 {
     const struct idmap_options *values = call->values;
-    autoclose int userns = open_userns(values, chain);
+    int mapped;
+    autoclose int userns = open_userns(values, chain, &mapped);
     if (userns < 0)
         return userns;
     autoclose int mount = make_mount(values, call->argv[0], userns);
@@ -239,7 +244,7 @@ static int mount_new(const struct call *call, struct chain *chain)
         return chain_put(chain, CHAIN_MOUNT, take_fd(&mount));
     int result = attach(values, mount, call->argv[1]);
     if (result == 0)
-        warn_unmapped(userns);
+        warn_unmapped(userns, mapped);
     return result;
 }
 

@@ -170,8 +170,9 @@ static int enter(const char *path)
 }
 
 /* Under its name, whose path is the answer. */
-static int keep(const struct netns_options *values, int netns)
+static int keep(const void *context, int netns)
 {
+    const struct netns_options *values = context;
     char random[48];
     const char *name = values->name ? values->name : random;
     autofree char *directory = NULL;
@@ -210,15 +211,16 @@ static int make(const struct call *call, struct chain *chain)
         result = idmaps_by_word(&maps, "root");
         wish.maps = &maps;
     }
+    if (!values->hold && (call->argc == 0 || values->name))
+        wish.keep = keep;
+    wish.context = values;
     autoclose int netns = result < 0 ? result : netns_create(&wish, &holder);
     idmaps_free(&maps);
     if (netns < 0)
         return result < 0 ? result : -error_get()->number;
     if (values->hold)
         return hold_it(&holder);
-    if (call->argc == 0 || values->name)
-        result = keep(values, netns);
-    return result == 0 && call->argc > 0 ? chain_put(chain, CHAIN_NETNS, take_fd(&netns)) : result;
+    return call->argc > 0 ? chain_put(chain, CHAIN_NETNS, take_fd(&netns)) : 0;
 }
 
 static int apply(const struct call *call, struct chain *chain)

@@ -109,7 +109,7 @@ static const char *wants_target(const struct nsenter_options *values)
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         const char *word = word_of(values, (enum namespace_type)type);
         if (word && !*word)
-            return namespace_name((enum namespace_type)type);
+            return type == NAMESPACE_NETWORK ? "net" : namespace_name((enum namespace_type)type);
     }
     if (values->all)
         return "all";

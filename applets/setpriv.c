@@ -30,32 +30,19 @@
 
 struct setpriv_options {
     unsigned dump;
-    bool json;
-    bool nnp;
-    bool no_new_privs;
-    const char *ambient;
-    const char *inheritable;
-    const char *permitted;
-    const char *bounding;
-    const char *ruid, *euid, *reuid;
-    const char *rgid, *egid, *regid;
-    bool clear_groups;
-    bool keep_groups;
-    bool init_groups;
-    const char *groups;
-    const char *securebits;
-    const char *pdeathsig;
+    bool json, list, nnp, no_new_privs, clear_groups, keep_groups, init_groups, reset_env;
+    const char *ambient, *inheritable, *permitted, *bounding;
+    const char *ruid, *euid, *reuid, *rgid, *egid, *regid;
+    const char *groups, *securebits, *pdeathsig, *selinux, *apparmor;
     struct text_list rlimits;
-    bool reset_env;
-    const char *selinux;
-    const char *apparmor;
 };
 
 #define AT(field) ((uint16_t)offsetof(struct setpriv_options, field))
 
 static const struct option options[] = {
-    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; twice: all of it"},
+    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; repeated: more of it"},
     {0, OPTION_FLAG, AT(json), "json", "", "Show it as JSON"},
+    {0, OPTION_FLAG, AT(list), "list-caps", "", "List the capabilities of this kernel"},
     {0, OPTION_FLAG, AT(nnp), "nnp", "", "The same as --no-new-privs"},
     {0, OPTION_FLAG, AT(no_new_privs), "no-new-privs", "", "No exec gives more privileges"},
     {0, OPTION_TEXT, AT(ambient), "ambient-caps", "+CAP,-CAP,...", "Change the ambient set"},
@@ -240,13 +227,14 @@ static int read_wish(const struct setpriv_options *values, struct wish *wish)
 }
 
 /* Byte by byte: options were set in memory that was zero, what lies between them is so still. */
-static bool asks_to_dump_alone(const struct setpriv_options *values)
+static bool asks_alone(const struct setpriv_options *values)
 {
     static const struct setpriv_options none;
     struct setpriv_options rest;
     memcpy(&rest, values, sizeof(rest));
-    rest.dump = none.dump;
-    rest.json = none.json;
+    rest.list = false;
+    rest.dump = values->list ? values->dump : 0;
+    rest.json = values->list && values->json;
     return memcmp((const char *)&rest, (const char *)&none, sizeof(rest)) == 0;
 }
 
@@ -259,9 +247,9 @@ static int check(struct call *call, int *consumed)
         return fail_usage("option --selinux-label is not supported");
     if (values->apparmor)
         return fail_usage("option --apparmor-profile is not supported");
-    if (values->dump || values->json) {
+    if (values->dump || values->json || values->list) {
         *consumed = CHAIN_LAST;
-        return asks_to_dump_alone(values) ? 0 : fail_usage("--dump excludes the other options");
+        return asks_alone(values) ? 0 : fail_usage("--dump and --list-caps exclude other options");
     }
     int result = read_wish(values, &wish);
     free_wish(&wish);
@@ -350,7 +338,8 @@ static int go_on(const struct setpriv_options *values, const struct wish *wish, 
 static int dump(const struct setpriv_options *values)
 {
     autotext struct text text = {0};
-    int result = privilege_dump(&text, values->json, values->dump > 1);
+    int result = values->list ? capabilities_lines(&text, capability_known())
+                              : privilege_dump(&text, values->json, values->dump);
     if (result == 0)
         result = write_all(STDOUT_FILENO, "standard output", text.data, text.length);
     return result < 0 ? result : CHAIN_END(0);
@@ -359,7 +348,7 @@ static int dump(const struct setpriv_options *values)
 static int apply(const struct call *call, struct chain *chain)
 {
     const struct setpriv_options *values = call->values;
-    if (values->dump || values->json)
+    if (values->dump || values->json || values->list)
         return dump(values);
     pid_t parent = getppid();
     struct wish wish = {0};
@@ -388,7 +377,9 @@ static const struct applet applet = {
         "user "
         "other than root keeps ambient ones only.\n"
         "\n"
-        "--pdeathsig notices when the parent has died meanwhile.\n",
+        "What the kernel refuses ends with exit code 127, also where setpriv(1) goes on in "
+        "silence: a bounding set, or an ambient set, that cannot be changed. --pdeathsig notices "
+        "when the parent has died meanwhile.\n",
     .examples = "# an ordinary user, and no way back\n"
                 "shimbox setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs -- id\n"
                 "\n"

@@ -60,13 +60,24 @@ setup() {
     assert_stdout "open:/proc/$parent/exe=EROFS"
 }
 
-@test "bench measures growing containers, all rows" {
+@test "bench measures growing containers, single steps and the trace, all rows" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 OUTPUT="$output" tests/bench/run.sh
+    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 TOOLBOX_ROUNDS=1 NO_TRACE=build/shimbox \
+        OUTPUT="$output" tests/bench/run.sh
     assert_status 0
     for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do
         [ "$(grep -cE "^${row%:*} +[0-9]+  \| +[0-9.]+" <<<"$stdout")" = "${row#*:}" ] || { show_run; false; }
+    done
+    # Floor and shimbox: both could do it.
+    for row in "userns-fd -- true" "idmap-mount, umount" "unshare -Urmpf true" \
+        "nsenter -m -u -i -n" "netns-new, --delete" chain; do
+        grep -qE "^$row +[0-9]+\.[0-9]+ +[0-9]+\.[0-9]+ " <<<"$stdout" || { show_run; false; }
+    done
+    grep -qE '^--trace, off: -?[0-9]+ us' <<<"$stdout" || { show_run; false; }
+    for row in "shimbox run, built without --trace" "shimbox --trace=FILE run" \
+        "shimbox --trace run"; do
+        grep -qF "  $row" <<<"$stdout" || { show_run; false; }
     done
     leak_check
 }

@@ -182,27 +182,33 @@ def run_machines(suites, counts, full):
         lack = boot.lacks(kernel)
         if lack:
             for suite in mine:
-                counts.skip(suite, "all", lack)
-                print(f"# SKIPPED: {suite}: {lack}")
+                with counts.lock:
+                    counts.skip(suite, "all", lack)
+                    print(f"# SKIPPED: {suite}: {lack}")
             continue
-        start, cpu = time.monotonic(), os.times()
+        start = time.monotonic()
         limit = boot.SECONDS_FULL if full else boot.SECONDS
         console = boot.boot(kernel, [suite.job for suite in mine], limit)
-        used = os.times()
-        cpu = used.children_user + used.children_system - cpu.children_user - cpu.children_system
-        print(f"       the test machine with {kernel}: {time.monotonic() - start:.1f} s, {cpu:.1f} s of CPU")
-        failed = len(counts.failed)
-        for suite in mine:
-            job = suite.job
-            why = None
-            if job.status is None:
-                why = f"the machine did not come to its end within {limit} s"
-            elif job.status == 137:
-                why = f"did not end within {job.seconds} s"
-            judge(suite, counts, job.output or "", job.status, why, job.took)
-        if len(counts.failed) > failed:
-            print("".join(f"    console: {line}\n" for line in console.splitlines()[-40:]), end="")
-        sys.stdout.flush()
+        seconds = time.monotonic() - start
+        with counts.lock:
+            judge_machine(kernel, mine, counts, limit, console, seconds)
+
+
+def judge_machine(kernel, suites, counts, limit, console, seconds):
+    """Count what the files said in there; if one failed, show the end of the console."""
+    print(f"       the test machine with {kernel}: {seconds:.1f} s")
+    failed = len(counts.failed)
+    for suite in suites:
+        job = suite.job
+        why = None
+        if job.status is None:
+            why = f"the machine did not come to its end within {limit} s"
+        elif job.status == 137:
+            why = f"did not end within {job.seconds} s"
+        judge(suite, counts, job.output or "", job.status, why, job.took)
+    if len(counts.failed) > failed:
+        print("".join(f"    console: {line}\n" for line in console.splitlines()[-40:]), end="")
+    sys.stdout.flush()
 
 
 def machine_suites(full, names):
@@ -264,11 +270,15 @@ def prepare(suites):
 
 
 def run_all(suites, counts, full, jobs):
-    """Side by side, then those that want to be alone."""
-    alone = [s for s in suites if s.path.stem in ALONE]
+    """Side by side, the test machine among them; then those that want to be alone."""
+    inside = [s for s in suites if s.job]
+    alone = [s for s in suites if s.path.stem in ALONE and not s.job]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(lambda s: run_suite(s, counts, full), [s for s in suites if s not in alone]):
-            pass
+        running = [pool.submit(run_machines, inside, counts, full)]
+        running += [pool.submit(run_suite, s, counts, full)
+                    for s in suites if s not in inside and s not in alone]
+        for future in running:
+            future.result()
     for suite in alone:
         run_suite(suite, counts, full)
 
@@ -295,11 +305,8 @@ def main():
         if not any(wanted(s, [name]) for s in suites):
             parser.error(f"no test file '{name}'")
     counts = Counts(read_expected_skips())
-    here = [suite for suite in suites if not suite.job]
-    if here:
-        prepare(here)
-        run_all(here, counts, options.full, options.jobs)
-    run_machines([suite for suite in suites if suite.job], counts, options.full)
+    prepare([suite for suite in suites if not suite.job])
+    run_all(suites, counts, options.full, options.jobs)
     for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
         if rows:
             print(f"\n{title}:")

@@ -134,7 +134,9 @@ int capability_get(struct capability_sets *sets)
         if (present < 0)
             break; /* past the last one that this kernel has */
         sets->bounding |= (uint64_t)present << number;
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) > 0)
+        /* capabilities(7): nothing can be ambient that is not inheritable. */
+        if (sets->inheritable >> number & 1 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) > 0)
             sets->ambient |= UINT64_C(1) << number;
     }
     return 0;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 
@@ -79,30 +80,58 @@ int idmap_parse(struct idmap *map, const char *what, const char *text)
     }
 }
 
-static bool overlap(uint32_t first, uint32_t first_size, uint32_t second, uint32_t second_size)
+static int by_container(const void *left, const void *right)
 {
-    return first < (uint64_t)second + second_size && second < (uint64_t)first + first_size;
+    uint32_t a = ((const struct id_range *)left)->container;
+    uint32_t b = ((const struct id_range *)right)->container;
+
+    return (a > b) - (a < b);
 }
 
+static int by_host(const void *left, const void *right)
+{
+    uint32_t a = ((const struct id_range *)left)->host;
+    uint32_t b = ((const struct id_range *)right)->host;
+
+    return (a > b) - (a < b);
+}
+
+void id_ranges_sort(struct id_range *ranges, size_t count)
+{
+    qsort(ranges, count, sizeof(*ranges), by_container);
+}
+
+static int fail_overlap(const char *what, const struct id_range *a, const struct id_range *b,
+                        const char *side)
+{
+    return fail_usage("%s: %u:%u:%u and %u:%u:%u overlap in their %s ids", what, a->container,
+                      a->host, a->size, b->container, b->host, b->size, side);
+}
+
+/* Once sorted, a range that overlaps any other one overlaps a neighbour. */
 int idmap_check(const struct idmap *map, const char *what)
 {
+    struct id_range ranges[IDMAP_EXTENTS_MAX];
+
     if (map->count == 0)
         return fail_usage("%s: is empty", what);
     if (map->count > IDMAP_EXTENTS_MAX)
         return fail_usage("%s: has %zu ranges, the kernel takes %d", what, map->count,
                           IDMAP_EXTENTS_MAX);
-    for (size_t i = 0; i < map->count; i++) {
-        const struct id_range *a = &map->ranges[i];
+    memcpy(ranges, map->ranges, map->count * sizeof(*ranges));
+    id_ranges_sort(ranges, map->count);
+    for (size_t i = 1; i < map->count; i++) {
+        const struct id_range *before = &ranges[i - 1];
 
-        for (size_t j = 0; j < i; j++) {
-            const struct id_range *b = &map->ranges[j];
-            bool inside = overlap(a->container, a->size, b->container, b->size);
+        if (ranges[i].container - before->container < before->size)
+            return fail_overlap(what, before, &ranges[i], "container");
+    }
+    qsort(ranges, map->count, sizeof(*ranges), by_host);
+    for (size_t i = 1; i < map->count; i++) {
+        const struct id_range *before = &ranges[i - 1];
 
-            if (inside || overlap(a->host, a->size, b->host, b->size))
-                return fail_usage("%s: %u:%u:%u and %u:%u:%u overlap in their %s ids", what,
-                                  b->container, b->host, b->size, a->container, a->host, a->size,
-                                  inside ? "container" : "host");
-        }
+        if (ranges[i].host - before->host < before->size)
+            return fail_overlap(what, before, &ranges[i], "host");
     }
     return 0;
 }
@@ -198,4 +227,12 @@ int idmap_to_container(const struct idmap *map, uint32_t host, uint32_t *contain
         }
     }
     return -ENOENT;
+}
+
+bool idmaps_have_caller(const struct idmaps *maps)
+{
+    uint32_t container;
+
+    return idmap_to_container(&maps->uid, geteuid(), &container) == 0 &&
+           idmap_to_container(&maps->gid, getegid(), &container) == 0;
 }

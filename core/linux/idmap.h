@@ -49,6 +49,9 @@ int idmap_parse(struct idmap *map, const char *what, const char *text);
  * on either side. Returns 0 or a negative errno (recorded). */
 int idmap_check(const struct idmap *map, const char *what);
 
+/* Put ranges in the order of their container ids. */
+void id_ranges_sort(struct id_range *ranges, size_t count);
+
 /* The maps by a word: "auto" (0 to the caller, then the subordinate ids of the caller by name and
  * by uid, all ranges added up), "root" (0 to the caller), "current" (the caller's id to itself),
  * "subids" (identity map of the subordinate ranges, for nesting), "identity" is not a word.
@@ -81,6 +84,9 @@ int idmaps_by_lists(struct idmaps *maps, const struct text_list *uid, const stru
  * recorded). */
 int idmap_to_host(const struct idmap *map, uint32_t container, uint32_t *host);
 int idmap_to_container(const struct idmap *map, uint32_t host, uint32_t *container);
+
+/* Are the caller's effective ids among the host ids? */
+bool idmaps_have_caller(const struct idmaps *maps);
 
 /* Give the user namespace of process pid (a child that has just been created in it) its maps. One
  * write each; setgroups is denied first when the kernel demands it; newuidmap and newgidmap are run

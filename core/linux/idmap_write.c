@@ -112,30 +112,33 @@ static int run_helper(pid_t pid, const struct side *side)
 }
 
 /* Does the file say what was asked for? The kernel keeps the order of up to five ranges, and sorts
- * more by the first container id: so every range is looked up. */
+ * more by the first container id. */
 static int verify_map(int process, const struct side *side)
 {
     autotext struct text lines = {0};
+    struct id_range asked[IDMAP_EXTENTS_MAX];
+    struct id_range found[IDMAP_EXTENTS_MAX];
+    size_t count = side->map->count;
+    size_t lines_found = 0;
     int result = read_file(process, side->file, 65536, &lines);
     if (result < 0)
         return result;
-    size_t found = 0;
-    char *rest = NULL;
-    for (char *line = lines.data ? strtok_r(lines.data, "\n", &rest) : NULL; line;
-         line = strtok_r(NULL, "\n", &rest)) {
+    const char *rest = lines.data ? lines.data : "";
+    for (; *rest && lines_found < IDMAP_EXTENTS_MAX; lines_found++) {
         char *end;
-        unsigned long container = strtoul(line, &end, 10);
-        unsigned long host = strtoul(end, &end, 10);
-        unsigned long size = strtoul(end, &end, 10);
-        for (size_t i = 0; i < side->map->count; i++) {
-            const struct id_range *range = &side->map->ranges[i];
-            if (range->container == container && range->host == host && range->size == size)
-                found++;
-        }
+        found[lines_found].container = (uint32_t)strtoul(rest, &end, 10);
+        found[lines_found].host = (uint32_t)strtoul(end, &end, 10);
+        found[lines_found].size = (uint32_t)strtoul(end, &end, 10);
+        rest = end + strspn(end, "\n");
     }
-    if (found != side->map->count)
-        return fail(EIO, "the kernel's %s differs from what was written", side->what);
-    return 0;
+    bool same = lines_found == count && !*rest;
+    if (same) {
+        memcpy(asked, side->map->ranges, count * sizeof(*asked));
+        id_ranges_sort(asked, count);
+        id_ranges_sort(found, count);
+        same = memcmp(asked, found, count * sizeof(*asked)) == 0;
+    }
+    return same ? 0 : fail(EIO, "the kernel's %s differs from what was written", side->what);
 }
 
 /* What the kernel lets everybody do: map the own id, alone. */

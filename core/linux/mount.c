@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -99,6 +100,8 @@ int mount_clone(int directory, const char *path, bool recursive)
         error_hint("takes a descriptor for each bind mount: raise the limit, ulimit -n");
     if (number == EINVAL && !recursive)
         error_hint("in a user namespace, what is mounted below must come along: rbind");
+    else if (number == ENOSYS)
+        error_hint("needs Linux 5.2");
     return result;
 }
 
@@ -150,12 +153,28 @@ int mount_change(int mount, const struct mount_options *options, int userns)
     return result;
 }
 
+/* One is a directory and the other is not, which the kernel calls EINVAL as it does other things.
+ */
+static bool differ_in_kind(int mount, int target)
+{
+    struct stat one;
+    struct stat other;
+    return fstat(mount, &one) == 0 && fstat(target, &other) == 0 &&
+           S_ISDIR(one.st_mode) != S_ISDIR(other.st_mode);
+}
+
 int mount_attach(int mount, int target, const char *what)
 {
-    if (sys_move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+    if (sys_move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) ==
         0)
-        return fail(errno, "cannot attach a mount on %s", what);
-    return 0;
+        return 0;
+    int number = errno;
+    int result = fail(number, "cannot attach a mount on %s", what);
+    if (number == ENOSYS)
+        error_hint("needs Linux 5.2");
+    else if (differ_in_kind(mount, target))
+        error_hint("a directory goes on a directory only, and a file on a file");
+    return result;
 }
 
 int mount_attach_at(int mount, int target, const char *what, enum mount_place place)

@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/mountinfo.h"
 #include "core/linux/sys.h"
@@ -74,7 +77,9 @@ static bool has_option(const char *options, const char *option)
 
 static void explain(const struct mountinfo *mount, const char *path, int number)
 {
-    if (number == EINVAL)
+    if (number == EINVAL && strcmp(mount->type, "overlay") == 0)
+        error_hint("%s is an overlay, which cannot be idmapped: idmap its layers instead", path);
+    else if (number == EINVAL)
         error_hint("this kernel cannot idmap the file system type of %s, %s", path, mount->type);
     else if (number == EPERM && has_option(mount->options, "idmapped"))
         error_hint("%s is idmapped already", path);
@@ -83,8 +88,28 @@ static void explain(const struct mountinfo *mount, const char *path, int number)
                    path);
 }
 
+/* What is refused whatever the mount is. */
+static bool explain_right(int userns)
+{
+    /* The kernel's PROC_USER_INIT_INO, the same since Linux 3.8. */
+    const ino_t initial = 0xEFFFFFFD;
+    struct stat status;
+    if (error_get()->number != EPERM)
+        return false;
+    if (!capability_have(CAP_SYS_ADMIN))
+        error_hint("mounting needs CAP_SYS_ADMIN; an ordinary user has it within: shimbox unshare "
+                   "--map-root-user --mount");
+    else if (fstat(userns, &status) == 0 && status.st_ino == initial)
+        error_hint("the initial user namespace maps nothing");
+    else
+        return false;
+    return true;
+}
+
 void mount_explain_idmap(const char *path, bool recursive, int userns)
 {
+    if (explain_right(userns))
+        return;
     autoclose int fd = open(path, O_PATH | O_CLOEXEC);
     char link[40];
     char whole[PATH_MAX];

@@ -113,6 +113,8 @@ static int connect_inside(const struct netns_wish *wish, int netns, int channel)
     }
     if (result == 0)
         result = ask(channel, FURNISH);
+    if (result == 0 && wish->keep)
+        result = wish->keep(wish->context, netns);
     /* The failure that is told is the first one. */
     if (result < 0 && moved)
         ask(channel, GIVE_BACK);

@@ -21,6 +21,10 @@ struct netns_wish {
     bool has_gateway;
     struct network_address address;
     struct network_address gateway;
+    /* Called when all is there, before it can no longer be undone; a failure (recorded) undoes it.
+     * NULL: nothing more is to be done. */
+    int (*keep)(const void *context, int netns);
+    const void *context;
 };
 
 /* Make a network namespace and what it is to have. It lives as long as the descriptor, or what is

@@ -103,21 +103,29 @@ static void append_death_signal(struct text *text, bool json)
         text_append_format(text, "%s\n", name + 3); /* as setpriv(1) does, without SIG */
 }
 
-int privilege_dump(struct text *text, bool json, bool all)
+int privilege_dump(struct text *text, bool json, unsigned detail)
 {
+    uid_t ruid, euid, suid;
+    gid_t rgid, egid, sgid;
+    getresuid(&ruid, &euid, &suid);
+    getresgid(&rgid, &egid, &sgid);
     struct capability_sets sets;
     struct text bits = {0};
     int securebits = prctl(PR_GET_SECUREBITS);
     if (capability_need(&sets) < 0)
         return -EINVAL;
     text_append(text, json ? "{" : "");
-    append_number(text, json, "uid", getuid());
-    append_number(text, json, "euid", geteuid());
-    append_number(text, json, "gid", getgid());
-    append_number(text, json, "egid", getegid());
+    append_number(text, json, "uid", ruid);
+    append_number(text, json, "euid", euid);
+    if (detail > 2 || json)
+        append_number(text, json, "suid", suid);
+    append_number(text, json, "gid", rgid);
+    append_number(text, json, "egid", egid);
+    if (detail > 2 || json)
+        append_number(text, json, "sgid", sgid);
     int result = append_groups(text, json);
     append_number(text, json, "no_new_privs", (unsigned)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
-    append_capabilities(text, json, all, &sets);
+    append_capabilities(text, json, detail > 1, &sets);
     securebits_list(&bits, securebits < 0 ? 0 : (unsigned)securebits);
     append_list(text, json, "securebits", "Securebits", &bits);
     append_death_signal(text, json);

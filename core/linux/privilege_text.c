@@ -82,6 +82,9 @@ static int edit(uint64_t *set, const char *option, const char *text, uint64_t (*
         if (length <= sizeof(word))
             memcpy(word, item + 1, length - 1);
         uint64_t bits = find(word);
+        /* It would lock all of them, as nobody can want; setpriv(1) refuses it, too. */
+        if (find == securebit_bits && strcmp(word, "all") == 0 && item[0] == '+')
+            bits = 0;
         if (!bits)
             return fail_usage("option %s: '%.*s' is unknown here", option, (int)length - 1,
                               item + 1);
@@ -131,6 +134,17 @@ void capabilities_list(struct text *text, uint64_t set)
     }
     if (first)
         text_append(text, "[none]");
+}
+
+int capabilities_lines(struct text *text, uint64_t set)
+{
+    capabilities_list(text, set);
+    for (size_t i = 0; i < text->length; i++) {
+        if (text->data[i] == ',')
+            text->data[i] = '\n';
+    }
+    text_append(text, "\n");
+    return text->failed ? fail(ENOMEM, "cannot compose the output") : 0;
 }
 
 void securebits_list(struct text *text, unsigned bits)

@@ -15,6 +15,9 @@ int capabilities_edit(uint64_t *set, const char *option, const char *text);
 /* Append "chown,kill", "[none]" for an empty set. Numbers without a name are cap_N. */
 void capabilities_list(struct text *text, uint64_t set);
 
+/* The same to an empty text, one in a line. Returns 0 or -ENOMEM (recorded). */
+int capabilities_lines(struct text *text, uint64_t set);
+
 /* The same for securebits: noroot, no_setuid_fixup, no_cap_ambient_raise, each with _locked, and
  * keep_caps_locked; -all. (keep_caps itself is gone with the next exec.) */
 int securebits_edit(unsigned *bits, const char *option, const char *text);

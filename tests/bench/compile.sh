@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compile.sh FOLDER: the static programs of the bench, floor, empty and loop, into FOLDER.
+# compile.sh FOLDER: the static programs of the bench, floor, floor_tools, empty and loop, into FOLDER.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -7,5 +7,6 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 headers=$here/../../build/deps/$(uname -m)/include
 compile=("${BENCH_CC:-musl-gcc}" -std=gnu11 -D_GNU_SOURCE -Os -static -isystem "$headers")
 "${compile[@]}" -o "$1/empty" "$here/empty.c"
-"${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c"
+"${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c" "$here/floor_seal.c"
 "${compile[@]}" -o "$1/loop" "$here/loop.c"
+"${compile[@]}" -o "$1/floor_tools" "$here/floor_tools.c" "$here/floor_seal.c"

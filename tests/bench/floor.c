@@ -40,9 +40,6 @@
 enum {
     number_open_tree = 428,
     number_move_mount = 429,
-    number_fsopen = 430,
-    number_fsconfig = 431,
-    number_fsmount = 432,
     number_clone3 = 435,
     number_close_range = 436,
 };
@@ -50,9 +47,6 @@ enum {
     open_tree_clone = 1,
     at_recursive = 0x8000,
     move_from_empty_path = 4,
-    fsconfig_set_string = 1,
-    fsconfig_create = 6,
-    mount_attribute_ro_nosuid_nodev = 7,
     cgroup2_magic = 0x63677270,
 };
 #define CLONE_PIDFD_BIT       0x1000UL
@@ -280,38 +274,6 @@ static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgrou
     _exit(125);
 }
 
-// A detached read-only overlay of the directory of the binary: a write through /proc/PID/exe ends
-// in EROFS. An overlay without an upper layer wants two lower ones; the second is never looked at,
-// since every name that is asked for is in the first.
-static void seal_binary(char **argv)
-{
-    extern char **environ;
-    char path[PATH_MAX + 16];
-    char *slash;
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
-    long context, tree, fd;
-
-    floor_check(length, "readlink exe");
-    path[length] = '\0';
-    slash = strrchr(path, '/');
-    *slash = '\0';
-    context = syscall(number_fsopen, "overlay", 1);
-    floor_check(context, "fsopen overlay");
-    char layers[PATH_MAX + 32];
-    snprintf(layers, sizeof layers, "%s:/sys/kernel", path);
-    floor_check(syscall(number_fsconfig, context, fsconfig_set_string, "lowerdir", layers, 0),
-                "lowerdir");
-    floor_check(syscall(number_fsconfig, context, fsconfig_create, NULL, NULL, 0),
-                "create overlay");
-    tree = syscall(number_fsmount, context, 1, mount_attribute_ro_nosuid_nodev);
-    floor_check(tree, "fsmount");
-    fd = openat((int)tree, slash + 1, O_PATH | O_CLOEXEC);
-    floor_check(fd, "open own binary");
-    setenv("FLOOR_SEALED", "1", 1);
-    syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
-    floor_check(-1, "execveat");
-}
-
 static int wait_for(int pidfd)
 {
     siginfo_t info = {0};
@@ -354,8 +316,8 @@ int main(int argc, char **argv)
         return 125;
     }
     step("start");
-    if (seal && !getenv("FLOOR_SEALED")) {
-        seal_binary(argv);
+    if (seal) {
+        floor_seal(argv);
     }
     bool cgroup2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == cgroup2_magic;
     if (parent_cgroup) {

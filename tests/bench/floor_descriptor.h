@@ -1,4 +1,4 @@
-// What floor.c and floor_descriptor.c share.
+// What the floors share.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,3 +19,6 @@ void floor_by_descriptor(const char *rootfs, bool cgroup2, int channel);
 
 // The parent's part of it: set the limits of the child when it is ready, hear of its program.
 void floor_serve(int channel, int pid);
+
+// Unless this is done already, become a read-only view of the own program, with the same arguments.
+void floor_seal(char **argv);

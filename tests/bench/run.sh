@@ -6,6 +6,7 @@
 #   SHIMBOX=build/shimbox      the binary
 #   OUTPUT=build/bench.json    where the numbers go, in the format of hyperfine --export-json, all
 #                              rounds joined, with peak_kib added
+#   NO_TRACE=build/bench/no-trace/shimbox    the same without --trace, to see what that costs off
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
 # The same calls as `run` makes: floor --seal --by-descriptor.
@@ -85,6 +86,17 @@ if [ ! -x "$shimbox" ]; then
     missing+=("shimbox: $shimbox is not built")
 elif (cd "$work/bundle" && "$shimbox" spec -- /bin/true); then
     add "shimbox run" "$shimbox --root $work/state/shimbox run --bundle $work/bundle bench"
+    no_trace=$(realpath -m "${NO_TRACE:-build/bench/no-trace/shimbox}")
+    if [ -x "$no_trace" ]; then
+        add "shimbox run, built without --trace" \
+            "$no_trace --root $work/state/shimbox run --bundle $work/bundle bench"
+    else
+        missing+=("shimbox run, built without --trace: $no_trace is not built")
+    fi
+    add "shimbox --trace=FILE run" "$shimbox --trace=$work/state/trace.json \
+--root $work/state/shimbox run --bundle $work/bundle bench"
+    add "shimbox --trace run" \
+        "$shimbox --trace --root $work/state/shimbox run --bundle $work/bundle bench"
 else
     missing+=("shimbox: spec failed")
 fi
@@ -126,7 +138,7 @@ printf '\r' >&2
 peaks='{}'
 for i in "${!names[@]}"; do
     read -ra words <<<"${commands[i]}"
-    peak=$("$tools/peak" "${words[@]}") || peak=null
+    peak=$("$tools/peak" "${words[@]}" 2>/dev/null) || peak=null
     peaks=$(jq -c --arg name "${names[i]}" --argjson peak "$peak" '.[$name] = $peak' <<<"$peaks")
 done
 
@@ -154,6 +166,12 @@ jq -r --arg runs "$((rounds * runs))" '
         (.median / $median["floor --seal --by-descriptor"] | two | pad(14)),
         ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
         (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
+jq -rs --arg without "shimbox run, built without --trace" '
+    [.[].results | map({key: .command, value: .median}) | from_entries | select(has($without))
+        | (.["shimbox run"] - .[$without]) * 1e6 | round] | sort
+    | if length == 0 then empty
+      else "--trace, off: \(.[length / 2 | floor]) us, in single rounds \(.[0]) to \(.[-1])" end
+    ' "$work"/round.*.json
 for peer in "${missing[@]}"; do
     echo "not measured: $peer"
 done
@@ -168,4 +186,6 @@ if [ -x "$shimbox" ]; then
         "$work/bundle/config.json" >"$work/scale/config.json"
     python3 "$here/scale.py" "$tools" "$work/scale" "${SCALE_ROUNDS:-$rounds}" "$shimbox" \
         "$(command -v crun || true)"
+    python3 "$here/toolbox.py" "$tools" "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
+        "$shimbox"
 fi

@@ -89,8 +89,12 @@ static void the_last_id_can_be_mapped(void **state)
 
 static void whole_maps_are_checked(void **state)
 {
-    static const char *const overlaps[] = {"0:0:2,1:5:1", "0:0:1,5:0:1", "5:5:5,0:20:6",
-                                           "0:9:9,20:5:5"};
+    static const char *const overlaps[] = {"0:0:2,1:5:1",
+                                           "0:0:1,5:0:1",
+                                           "5:5:5,0:20:6",
+                                           "0:9:9,20:5:5",
+                                           "30:0:1,10:1:5,20:9:1,12:30:1",
+                                           "1:40:1,2:10:1,3:20:30,4:30:1"};
     struct idmap map = {0};
 
     (void)state;

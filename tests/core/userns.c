@@ -96,6 +96,26 @@ static void it_has_the_maps(void **state)
     idmaps_free(&maps);
 }
 
+/* More than five ranges are not kept in the order in which they were written. */
+static void many_ranges_in_any_order(void **state)
+{
+    struct idmaps maps = {0};
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    for (uint32_t i = 0; i < IDMAP_EXTENTS_MAX; i++) {
+        uint32_t container = i * 7 % IDMAP_EXTENTS_MAX;
+        assert_int_equal(idmap_add(&maps.uid, "u", container, 1000 + 2 * i, 1), 0);
+        assert_int_equal(idmap_add(&maps.gid, "g", container, 9000 - 2 * i, 1), 0);
+    }
+    assert_int_equal(idmap_check(&maps.uid, "u"), 0);
+    assert_int_equal(idmap_check(&maps.gid, "g"), 0);
+    int fd = userns_create(proc, &maps);
+    assert_true(fd >= 0);
+    close(fd);
+    idmaps_free(&maps);
+}
+
 /* Each call makes one of its own. */
 static void two_are_two(void **state)
 {
@@ -179,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_has_the_maps, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_ranges_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(two_are_two, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_maps_leave_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(another_file_system_is_no_proc, setup, teardown),

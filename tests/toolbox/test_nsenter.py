@@ -156,7 +156,8 @@ class Nsenter(StandIn):
     def test_failures(self):
         pid = self.target("-u")
         self.same_failure(["--nothing"], "unknown option --nothing")
-        self.same_failure(["-u"], "--target")
+        for option in ("mount", "uts", "ipc", "net", "pid", "user", "cgroup", "time", "root", "wd"):
+            self.same_failure([f"--{option}"], f"--{option} needs a process: --target PID")
         self.same_failure(["-t", "4194000", "-u"], "4194000")
         self.same_failure(["-t", "x", "-u"], "'x'")
         self.same_failure(["-t", str(pid), "-m"], "mount namespace", as_user=True)
