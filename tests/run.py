@@ -220,10 +220,13 @@ def machine_suites(full, names):
         suite = Suite(row.path, "vm" if row.kernel == boot.KERNEL else f"vm, {row.kernel}", None, None)
         suite.kernel, suite.job = row.kernel, row.job
         suites.append(suite)
+    files = [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]
+    rows = [row for row in boot.read_list(full) if row.where == "initramfs"]
+    rows += [boot.Row(boot.KERNEL, "disk", path, ()) for path in files]
     for name in (name[3:] for name in names if name.startswith("vm:")):
-        for path in [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]:
+        for row in rows:
+            path = row.path
             if name in (path.stem, path.name, str(path.relative_to(TESTS)), str(path.relative_to(TOP))):
-                row = boot.Row(boot.KERNEL, "disk", path, ())
                 suite = Suite(path, "vm", None, None)
                 suite.kernel, suite.job, suite.asked = row.kernel, row.job, f"vm:{name}"
                 suites.append(suite)
