@@ -12,7 +12,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 # pylint: disable=wrong-import-position
-from standin import StandIn, new_or_own  # noqa: E402
+from standin import StandIn, new_or_own, skip_loudly  # noqa: E402
 from bundle import libc  # noqa: E402
 
 CLONE_NEWNS = 0x20000
@@ -168,8 +168,15 @@ class Chain(StandIn):
                            r"|PR_SET_NO_NEW_PRIVS)", pathlib.Path(trace).read_text())
         return done, found
 
+    def need_static(self):
+        """A root that holds no libraries wants a static binary."""
+        headers = self.run_command(["readelf", "-l", self.shimbox])
+        if "INTERP" in headers.stdout:
+            skip_loudly(self, "the binary is dynamic, by readelf -l")
+
     def test_in_an_empty_root(self):
         """Nothing but shimbox, /proc and the source tree, entered by pivot_root."""
+        self.need_static()
         top = self.place / "top"
         top.mkdir()
         chain = self.five_links("/src")[1:]
@@ -182,6 +189,7 @@ class Chain(StandIn):
 
     def test_in_an_empty_root_as_ordinary_user(self):
         """One id; a tmpfs of its own user namespace is what an ordinary user may idmap."""
+        self.need_static()
         top = self.place / "top"
         top.mkdir()
         os.chown(top, self.user.uid, self.user.gid)
