@@ -167,12 +167,12 @@ source_files() {
     find "$etc_list" "$etc_parts" -maxdepth 1 \( -name '*.list' -o -name '*.sources' \) 2>/dev/null
 }
 
-# private_apt TYPE ARCH FOLDER: leaves in the array `apt` the options with which apt uses FOLDER in
-# place of /etc/apt/sources.list*, /var/lib/apt and /var/cache/apt. The sources are the user's, as
-# TYPE (deb, deb-src) and without limits to other architectures; the rest of the configuration
-# (proxy, certificates, keyrings) stays the user's.
+# private_apt TYPE ARCH FOLDER [RELEASE]: leaves in the array `apt` the options with which apt uses
+# FOLDER in place of /etc/apt/sources.list*, /var/lib/apt and /var/cache/apt. The sources are the
+# user's, as TYPE (deb, deb-src), without limits to other architectures, and of another RELEASE if
+# one is named; the rest of the configuration (proxy, certificates, keyrings) stays the user's.
 private_apt() {
-    local type=$1 arch=$2 folder=$top/$3 file
+    local type=$1 arch=$2 folder=$top/$3 release=${4:-} file
     rm -rf "$folder"
     mkdir -p "$folder"/{sources,lists/partial,cache/archives/partial}
     : >"$folder/status"
@@ -185,6 +185,7 @@ private_apt() {
                 -e "s/^[[:space:]]*deb(-src)?([[:space:]])/$type\2/p" "$file" ;;
         esac >"$folder/sources/${file##*/}"
     done
+    [ -z "$release" ] || sed -i -e '/^#/d' -e "s/\b$(codename)\b/$release/g" "$folder"/sources/*
     apt=(-q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$folder/sources"
         -o "Dir::State::lists=$folder/lists" -o "Dir::State::status=$folder/status"
         -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User="$(id -un)")
@@ -220,23 +221,40 @@ fetch_foreign_musl() {
     rm -rf build/deps/apt-arm64
 }
 
-# fetch_kernel: Debian's kernel for virtual machines, for tests/vm; taken out of its package, not
-# installed. A distribution without that package has no such tests.
+# codename: of the release that runs here.
+codename() {
+    # shellcheck disable=SC1091 # of the system
+    (. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-none}")
+}
+
+# fetch_kernel NAME PATTERN [RELEASE]: Debian's kernel for virtual machines, this release's or that
+# one's, for tests/vm; taken out of its package, not installed, to build/vm/NAME. Where there is no
+# such package, or not one whose version is like PATTERN, there is no such folder.
 fetch_kernel() {
-    local package
-    private_apt deb amd64 build/vm/apt
+    local folder=build/vm/$1 package
+    rm -rf "$folder.new"
+    private_apt deb amd64 "$folder.apt" "${3:-}"
     package=$(apt-cache "${apt[@]}" depends --important linux-image-cloud-amd64 |
         awk '/Depends:/ {print $2; exit}')
-    [ -n "$package" ] || return 0
-    mkdir -p build/vm/linux.new
-    cd build/vm/linux.new
-    apt-get "${apt[@]}" download "$package"
-    dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x --wildcards './boot/vmlinuz-*' \
-        './lib/modules/*/kernel/drivers/*' './lib/modules/*/kernel/fs/*'
-    rm -f -- *.deb
-    cd "$top"
-    mv build/vm/linux.new build/vm/linux
-    rm -rf build/vm/apt
+    # shellcheck disable=SC2053 # a pattern
+    if [[ $package == linux-image-$2-cloud-amd64 ]]; then
+        mkdir -p "$folder.new"
+        cd "$folder.new"
+        apt-get "${apt[@]}" download "$package"
+        dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x --wildcards './boot/vmlinuz-*' \
+            './lib/modules/*/kernel/drivers/*' './lib/modules/*/kernel/fs/*'
+        rm -f -- *.deb
+        cd "$top"
+        mv "$folder.new" "$folder"
+    fi
+    rm -rf "$folder.apt"
+}
+
+# plan_kernels: this release's, and one that is older than what shimbox supports.
+plan_kernels() {
+    [ -d build/vm/linux ] || later "kernel for the test machine" "fetch_kernel linux '*'"
+    [ -d build/vm/linux-5.10 ] ||
+        later "an older one, for what it refuses" "fetch_kernel linux-5.10 '5.10.*' bullseye"
 }
 
 # ---- toolchain: how to compile and link against musl ----
@@ -468,9 +486,7 @@ command_test() {
     fi
     plan_libraries "$native"
     [ "$packager" != apt ] || plan_libraries aarch64
-    if [ "$packager" = apt ] && [ "$native" = x86_64 ] && [ ! -d build/vm/linux ]; then
-        later "kernel for the test machine" "rm -rf build/vm/linux.new; fetch_kernel"
-    fi
+    [ "$packager $native" != "apt x86_64" ] || plan_kernels
     later "compile $output" "run_make $native"
     later "compile the debug build and the tests" "run_make $native debug tests"
     [ "$packager" != apt ] || later "compile build/aarch64/shimbox" "run_make aarch64"
