@@ -235,7 +235,7 @@ fetch_kernel() {
     rm -rf "$folder.new"
     private_apt deb amd64 "$folder.apt" "${3:-}"
     package=$(apt-cache "${apt[@]}" depends --important linux-image-cloud-amd64 |
-        awk '/Depends:/ {print $2; exit}')
+        awk '/Depends:/ {print $2; exit}') || package= # without any list apt-cache fails
     # shellcheck disable=SC2053 # a pattern
     if [[ $package == linux-image-$2-cloud-amd64 ]]; then
         mkdir -p "$folder.new"
