@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 
 import image
 
@@ -24,6 +25,10 @@ SECONDS, SECONDS_FULL = 900, 3600
 KERNEL = "linux"
 
 
+# Of which release a kernel is, if it is not of the one that runs here.
+RELEASES = {"linux-5.10": "bullseye"}
+
+
 def lacks(kernel):
     """What this machine lacks to emulate one with that kernel; None: nothing."""
     if os.uname().machine != "x86_64":
@@ -33,6 +38,22 @@ def lacks(kernel):
     if not shutil.which("dpkg-query"):
         return "no dpkg, whose packages the disk is made of"
     return None if (VM / kernel).is_dir() else f"no kernel in build/vm/{kernel}"
+
+
+def could_be_had(kernel):
+    """A mirror that apt uses has that kernel's release, asked for without apt: then it is an error
+    that build.sh did not fetch it."""
+    if kernel not in RELEASES or not shutil.which("apt-get"):
+        return False
+    done = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
+                          capture_output=True, text=True, check=False)
+    for site in sorted(set(done.stdout.split())):
+        try:
+            with urllib.request.urlopen(f"{site}/dists/{RELEASES[kernel]}/InRelease", timeout=20):
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
 
 
 class Job:

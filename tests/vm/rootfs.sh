@@ -3,35 +3,8 @@
 # the test machine's initramfs, by busybox; facts come from the probe. Prints TAP.
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
-count=0
-problems=
-
-# expect WHAT WANTED FOUND, expect_fact KEY=VALUE..., refute_text TEXT: of the last `container`.
-expect() {
-    [ "$3" = "$2" ] || problems="$problems
-# $1: expected '$2', found '$3'"
-}
-expect_fact() {
-    for fact; do
-        grep -qxF -- "$fact" /out/stdout || problems="$problems
-# missing fact: $fact"
-    done
-}
-refute_text() {
-    ! grep -qF -- "$1" /out/stdout || problems="$problems
-# unwanted: $1"
-}
-finish_test() {
-    count=$((count + 1))
-    if [ -z "$problems" ]; then
-        echo "ok $count $1"
-    else
-        echo "not ok $count $1$problems"
-        sed 's/^/# stdout: /' /out/stdout
-        sed 's/^/# stderr: /' /out/stderr
-    fi
-    problems=
-}
+# shellcheck source=tests/vm/report.sh
+. /tests/report.sh
 
 # write_config [OPTION of spec...]; container [OPTION of run...], which must say nothing on stderr.
 write_config() {
@@ -65,11 +38,6 @@ mount -t tmpfs host /host-mount
 echo secret >/host-mount/canary
 cp /bin/busybox /bin/probe /bundle/rootfs/bin/
 ln -s busybox /bundle/rootfs/bin/sh
-snapshot() {
-    cat /proc/self/mountinfo
-    ls / /sys/fs/cgroup /bundle /proc/self/fd
-    find /tmp /run
-}
 snapshot >/out/before
 
 expect "the root's type" rootfs "$(sed -n 's/^\([0-9]*\) \1 .* - \([a-z]*\) .*/\2/p' /proc/self/mountinfo)"
