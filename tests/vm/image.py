@@ -14,7 +14,7 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 VM = TOP / "build/vm"
 # Debian packages whose files, with those of everything that they depend on, are on the disk.
-PACKAGES = ("bash", "bats", "busybox-static", "coreutils", "crun", "iproute2", "jq", "mount",
+PACKAGES = ("bash", "bats", "busybox-static", "coreutils", "crun", "file", "iproute2", "jq", "mount",
             "passwd", "procps", "python3", "runc", "sed", "strace", "tar", "uidmap", "util-linux")
 # What no test reads, and is most of it.
 UNUSED = re.compile(r"/usr/share/(doc|man|info|locale|i18n|zoneinfo|lintian|bug|perl|icons)/|/boot/"
@@ -171,6 +171,7 @@ def disk():
         for name in ("shadow", "gshadow", "subuid", "subgid", "fstab"):
             (root / "etc" / name).write_text("")
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+        (root / "etc/hostname").write_text("test-machine\n")
         image = pathlib.Path(folder) / "image"
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", root,
                         image, "2G"], check=True, env=dict(os.environ, PATH="/usr/sbin:/sbin:/usr/bin:/bin"))
