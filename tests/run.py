@@ -42,7 +42,9 @@ ISOLATED = [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "sh", "-euc",
     'umount -l /proc; mount -t proc proc /proc; mount -t tmpfs -o mode=1777 tmp /tmp;'
-    ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox; exec "$@"', "sh"]
+    ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox;'
+    # The shell stays, for orphans become its children, and are not the suite's.
+    ' "$@" || exit $?; exit 0', "sh"]
 LINE = re.compile(r"(not )?ok\b\s*(\d+)?\s*-?\s*(.*)")
 SKIP = re.compile(r"\s#\s*skip\b:?\s*(.*)", re.IGNORECASE)
 
@@ -218,10 +220,13 @@ def machine_suites(full, names):
         suite = Suite(row.path, "vm" if row.kernel == boot.KERNEL else f"vm, {row.kernel}", None, None)
         suite.kernel, suite.job = row.kernel, row.job
         suites.append(suite)
+    files = [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]
+    rows = [row for row in boot.read_list(full) if row.where == "initramfs"]
+    rows += [boot.Row(boot.KERNEL, "disk", path, ()) for path in files]
     for name in (name[3:] for name in names if name.startswith("vm:")):
-        for path in [*sorted(TESTS.glob("**/*.bats")), *sorted(TESTS.glob("**/test_*.py"))]:
+        for row in rows:
+            path = row.path
             if name in (path.stem, path.name, str(path.relative_to(TESTS)), str(path.relative_to(TOP))):
-                row = boot.Row(boot.KERNEL, "disk", path, ())
                 suite = Suite(path, "vm", None, None)
                 suite.kernel, suite.job, suite.asked = row.kernel, row.job, f"vm:{name}"
                 suites.append(suite)

@@ -65,6 +65,7 @@ int idmap_add_subordinates(struct idmap *map, const char *path, uint64_t next);
 /* The name of the real uid as /etc/passwd has it, or its number where that has none.
  * Returns 0 or a negative errno (recorded; the number stands in name even so). */
 int idmap_caller_name(char *name, size_t size);
+
 /* Append the subordinate ids of the caller, from container id 0 on, or to themselves. None at all
  * is an error. Returns 0 or a negative errno (recorded). */
 int idmap_add_subids(struct idmap *map, bool groups, bool identity);

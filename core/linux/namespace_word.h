@@ -23,9 +23,9 @@ int namespace_check_word(const char *option, const char *word, enum namespace_ty
 int namespace_by_word(const char *word, enum namespace_type type, struct chain *chain);
 
 /* Take the descriptor out of the chain that an earlier link left there under one of the names
- * above, and check what it is. Returns it or a negative errno
- * (recorded). */
+ * above, and check what it is. Returns it or a negative errno (recorded). */
 int namespace_of_chain(struct chain *chain, enum namespace_type type);
+int mount_of_chain(struct chain *chain);
+
 /* The user namespace of the chain for a use that leaves it to later links, too. */
 int userns_of_chain_shared(struct chain *chain);
-int mount_of_chain(struct chain *chain);

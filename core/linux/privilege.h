@@ -34,6 +34,6 @@ struct privilege {
 int privilege_apply(const struct privilege *privilege);
 
 /* Append what this process has now: lines as setpriv(1) prints them, or a JSON object. detail: the
- * effective and permitted sets too from 2 on, saved ids from 3 on (in JSON they always are). Returns 0 or a negative errno
- * (recorded). */
+ * effective and permitted sets too from 2 on, saved ids from 3 on (in JSON they always are).
+ * Returns 0 or a negative errno (recorded). */
 int privilege_dump(struct text *text, bool json, unsigned detail);

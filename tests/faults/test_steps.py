@@ -330,7 +330,8 @@ class Steps:
         before = None
         for call in sorted(report.calls, key=lambda c: (c.process, c.segment, c.number)):
             place = call.process, call.segment
-            if call.name in NEVER or not call.role or (DEBUG and call.step == "start"):
+            # When the allocator asks for memory differs from run to run.
+            if call.name in NEVER | {"mmap", "madvise"} or not call.role or (DEBUG and call.step == "start"):
                 continue
             if FULL or (place != before and is_new(seen, call, None, 1)):
                 yield call

@@ -245,7 +245,9 @@ class UsernsFd(StandIn):
         self.assertEqual(self.stand_in("--unpin", path).status, 0)
         calls = [line for line in lines if line[0] == "call" and line[1] == "0"]
         start = [number for number, line in enumerate(calls) if line[4] in ("clone", "clone3")][-1]
-        points = [(":".join(line[1:4]), line[4]) for line in calls[start + 1:]]
+        # Without memory AddressSanitizer (make debug) ends in its own way.
+        points = [(":".join(line[1:4]), line[4]) for line in calls[start + 1:]
+                  if line[4] not in ("mmap", "munmap", "brk", "madvise")]
         self.assertGreater(len(points), 15)
         outcomes = set()
         for point, name in points:

@@ -50,7 +50,7 @@ class Row:
     """A line of tests/vm/suites: a file of tests, which of its tests, and where they run."""
 
     def __init__(self, kernel, where, path, names, full=False):
-        self.kernel, self.path = kernel, path
+        self.kernel, self.where, self.path = kernel, where, path
         file = str(path.relative_to(TOP))
         if where == "initramfs":
             command = ["sh", f"/tests/{path.name}", *names]
