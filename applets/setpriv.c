@@ -213,7 +213,6 @@ static int read_death_signal(const char *word, int *number)
 
 static int read_wish(const struct setpriv_options *values, struct wish *wish)
 {
-    struct rlimit limit;
     int result = read_ids(values, &wish->privilege);
     if (result == 0)
         result = read_groups(values, wish);
@@ -221,9 +220,7 @@ static int read_wish(const struct setpriv_options *values, struct wish *wish)
         result = read_capabilities(values, &wish->privilege);
     if (result == 0)
         result = read_death_signal(values->pdeathsig, &wish->death_signal);
-    for (size_t i = 0; result >= 0 && i < values->rlimits.count; i++)
-        result = rlimit_parse("--rlimit", values->rlimits.items[i], &limit);
-    return result < 0 ? result : 0;
+    return result == 0 ? rlimits_check("--rlimit", &values->rlimits) : result;
 }
 
 /* Byte by byte: options were set in memory that was zero, what lies between them is so still. */
@@ -293,22 +290,6 @@ static int reset_environment(const struct privilege *privilege)
     return result == 0 ? set_variable("LOGNAME", user.name) : result;
 }
 
-static int set_limits(const struct text_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        struct rlimit limit;
-        int resource = rlimit_parse("--rlimit", list->items[i], &limit);
-        step("limit %s", rlimit_name(resource));
-        if (setrlimit(resource, &limit) < 0) {
-            int result = fail(errno, "cannot set %s", rlimit_name(resource));
-            if (errno == EPERM)
-                error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
-            return result;
-        }
-    }
-    return 0;
-}
-
 /* A change of ids makes the kernel forget it, so it comes late; a parent that is gone by then is
  * answered at once, as the signal would. */
 static int set_death_signal(int number, pid_t parent)
@@ -326,7 +307,7 @@ static int go_on(const struct setpriv_options *values, const struct wish *wish, 
 {
     int result = values->reset_env ? reset_environment(&wish->privilege) : 0;
     if (result == 0)
-        result = set_limits(&values->rlimits);
+        result = rlimits_set("--rlimit", &values->rlimits);
     if (result == 0 && (values->nnp || values->no_new_privs) &&
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = fail(errno, "cannot forbid new privileges");

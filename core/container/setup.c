@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "core/linux/mount.h"
 #include "core/linux/network.h"
 #include "core/linux/sys.h"
+#include "core/linux/uts.h"
 #include "core/oci/config.h"
 
 /* Until its maps are there, nothing in a new user namespace has an id. And a process that was made
@@ -60,21 +60,13 @@ static int start_session(struct container *container)
 static int set_hostname(struct container *container)
 {
     const char *hostname = container->config->hostname;
-    if (!hostname)
-        return 0;
-    if (sethostname(hostname, strlen(hostname)) < 0)
-        return fail(errno, "cannot set the hostname %s", hostname);
-    return 0;
+    return hostname ? uts_set_hostname(hostname) : 0;
 }
 
 static int set_domainname(struct container *container)
 {
     const char *domainname = container->config->domainname;
-    if (!domainname)
-        return 0;
-    if (setdomainname(domainname, strlen(domainname)) < 0)
-        return fail(errno, "cannot set the domainname %s", domainname);
-    return 0;
+    return domainname ? uts_set_domainname(domainname) : 0;
 }
 
 static int start_loopback(struct container *container)

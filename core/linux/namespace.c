@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -64,6 +65,18 @@ int namespace_is_initial(enum namespace_type type, uint64_t inode)
     if (type != NAMESPACE_MOUNT && type != NAMESPACE_NETWORK)
         return 0;
     return are_all_fixed() ? 0 : -1;
+}
+
+int namespace_own_is_initial(enum namespace_type type)
+{
+    char path[32];
+    struct stat own;
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(type));
+    if (stat(path, &own) < 0)
+        return fail(errno, "cannot examine the %s namespace", namespace_name(type));
+    int initial = namespace_is_initial(type, own.st_ino);
+    /* What is set here holds for all network namespaces, so that only the first one shows it. */
+    return initial < 0 ? access("/proc/sys/net/core/netdev_budget", F_OK) == 0 : initial;
 }
 
 int namespace_by_name(const char *name)

@@ -35,6 +35,10 @@ uint64_t namespace_flag(enum namespace_type type);
  * network namespaces have them in newer kernels only, for sure from Linux 6.18 on. */
 int namespace_is_initial(enum namespace_type type, uint64_t inode);
 
+/* Is the namespace that this process is in the initial one? Known of each type that has kernel
+ * parameters (sysctl.h). Returns 1, 0 or a negative errno (recorded). */
+int namespace_own_is_initial(enum namespace_type type);
+
 /* Open the namespace file at path and make sure that it is of this type.
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);

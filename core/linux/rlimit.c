@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/trace.h"
 
 static const struct {
     char name[18];
@@ -108,4 +109,32 @@ int rlimit_parse(const char *option, const char *text, struct rlimit *limit)
         return fail_usage("option %s: in '%s' the soft limit is more than the hard one", option,
                           text);
     return resource;
+}
+
+int rlimits_check(const char *option, const struct text_list *list)
+{
+    struct rlimit limit;
+    for (size_t i = 0; i < list->count; i++) {
+        if (rlimit_parse(option, list->items[i], &limit) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+int rlimits_set(const char *option, const struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct rlimit limit;
+        int resource = rlimit_parse(option, list->items[i], &limit);
+        if (resource < 0)
+            return resource;
+        step("limit %s", rlimit_name(resource));
+        if (setrlimit(resource, &limit) < 0) {
+            int result = fail(errno, "cannot set %s", rlimit_name(resource));
+            if (result == -EPERM)
+                error_hint("raising a hard limit needs CAP_SYS_RESOURCE");
+            return result;
+        }
+    }
+    return 0;
 }

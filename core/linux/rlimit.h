@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+struct text_list;
+
 /* The number of "RLIMIT_NOFILE", or -ENOENT (not recorded). */
 int rlimit_number(const char *name);
 
@@ -20,3 +22,8 @@ void rlimit_raise_files(uint64_t wanted, struct rlimit *before);
  * without HARD both are SOFT. option: for messages. Returns the resource's number or -EINVAL
  * (recorded, a usage error). */
 int rlimit_parse(const char *option, const char *text, struct rlimit *limit);
+
+/* The limits of an option that may be given several times: check all, changing nothing; set all of
+ * this process. Return 0 or a negative errno (recorded). */
+int rlimits_check(const char *option, const struct text_list *list);
+int rlimits_set(const char *option, const struct text_list *list);

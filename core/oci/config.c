@@ -10,11 +10,10 @@
 #include <json-c/json.h>
 
 #include "core/base/error.h"
+#include "core/linux/uts.h"
 #include "core/oci/config_parts.h"
 #include "core/oci/json.h"
 #include "core/oci/member.h"
-
-#define UTS_NAME_MAX 64 /* __NEW_UTS_LEN, sethostname(2) */
 
 /* "1.MINOR.PATCH", with or without a pre-release part: "1.0.2-dev". */
 static int check_version(const struct json_field *root)
