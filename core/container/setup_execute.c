@@ -20,6 +20,7 @@
 #include "core/container/setup.h"
 #include "core/linux/path.h"
 #include "core/linux/process.h"
+#include "core/linux/descriptors.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 #include "core/oci/passwd.h"
@@ -224,22 +225,9 @@ static int follow_parent(const struct container *container)
  * the exec. */
 static int close_descriptors(struct container *container)
 {
-    unsigned from = 3 + container->preserved_fds;
-    int kept[] = {container->channel, trace_descriptor()};
+    const int kept[] = {container->channel, trace_descriptor()};
     container_close(container);
-    for (;;) {
-        int next = -1;
-        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (next < 0 || kept[i] < next))
-                next = kept[i];
-        }
-        if ((next < 0 || (unsigned)next > from) &&
-            sys_close_range(from, next < 0 ? ~0U : (unsigned)next - 1, 0) < 0)
-            return fail(errno, "cannot close descriptors");
-        if (next < 0)
-            return 0;
-        from = (unsigned)next + 1;
-    }
+    return descriptors_close(3 + container->preserved_fds, kept, sizeof(kept) / sizeof(kept[0]));
 }
 
 static int fail_program(int number, const char *name)

@@ -25,8 +25,7 @@ void follow_cancel(const sigset_t *mask)
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-/* End as the child did: without a second core file. */
-static void end_by(int number, const sigset_t *mask)
+void follow_end_by(int number, const sigset_t *mask)
 {
     const struct rlimit none = {0, 0};
     sigset_t one;
@@ -71,6 +70,6 @@ int follow(struct process *child, const sigset_t *mask)
     }
     trace_flush();
     if (WIFSIGNALED(status))
-        end_by(WTERMSIG(status), mask);
+        follow_end_by(WTERMSIG(status), mask);
     return process_exit_code(status);
 }

@@ -18,3 +18,7 @@ void follow_cancel(const sigset_t *mask);
  * takes this process with it by the same signal, so that a shell sees what it would have seen, and
  * where that is not possible (pid 1) the code is 128 plus the signal. */
 int follow(struct process *child, const sigset_t *mask);
+
+/* End by the signal that ended a child, without a second core file. Returns where that cannot be:
+ * for process 1. */
+void follow_end_by(int number, const sigset_t *mask);

@@ -147,6 +147,10 @@ static inline int sys_pidfd_getfd(int pidfd, int number)
     return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 }
 
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 #ifdef SYS_close_range
