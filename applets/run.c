@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -279,9 +280,11 @@ static enum spec_form choose_form(const char *rootless)
 static bool was_refused_proc(const struct config *config)
 {
     const struct error *error = error_get();
-    unsigned long i;
-    if (error->number != EPERM || sscanf(error->field, "/mounts/%lu", &i) != 1 ||
-        i >= config->mount_count || !config->mounts[i].type)
+    static const char mounts[] = "/mounts/";
+    if (error->number != EPERM || !starts_with(error->field, mounts))
+        return false;
+    unsigned long i = strtoul(error->field + strlen(mounts), NULL, 10);
+    if (i >= config->mount_count || !config->mounts[i].type)
         return false;
     const char *type = config->mounts[i].type;
     return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;

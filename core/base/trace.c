@@ -150,28 +150,42 @@ void trace_hand_over(void)
         fcntl(descriptor, F_SETFD, 0);
 }
 
+/* By hand: sscanf(3) would be 5 KB. Returns how many there are. */
+static int read_numbers(const char *text, unsigned long long numbers[5])
+{
+    int count = 0;
+    while (count < 5) {
+        char *end;
+        numbers[count] = strtoull(text, &end, 10);
+        if (end == text)
+            break;
+        count++;
+        if (*end != ':')
+            break;
+        text = end + 1;
+    }
+    return count;
+}
+
 bool trace_resume(void)
 {
     const char *state = getenv(STATE);
-    int pid;
-    int fd;
-    int json;
-    unsigned long long origin;
-    unsigned long long begin;
+    unsigned long long numbers[5] = {0};
     if (!state)
         return false;
-    int count = sscanf(state, "%d:%d:%d:%llu:%llu", &pid, &fd, &json, &origin, &begin);
+    int count = read_numbers(state, numbers);
     unsetenv(STATE);
+    int fd = (int)numbers[1];
     /* Of another process: it may have been left in the environment. */
-    if (count != 5 || pid != getpid() || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (count != 5 || (pid_t)numbers[0] != getpid() || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return false;
     if (trace_enabled)
         return true;
     if (start_track(fd) < 0)
         return false;
-    trace.json = json;
-    trace.origin = origin;
-    trace.track.step = (struct operation){.started = true, .begin = begin};
+    trace.json = numbers[2] != 0;
+    trace.origin = numbers[3];
+    trace.track.step = (struct operation){.started = true, .begin = numbers[4]};
     snprintf(trace.track.step.name, sizeof(trace.track.step.name), "%s", execution);
     return true;
 }
