@@ -195,6 +195,8 @@ static int check(struct call *call, int *consumed)
     if ((values->kill || values->remove) &&
         (settings.list.count > 0 || wish.delegate || values->fresh))
         return fail_usage("--kill and --delete go with nothing but a PATH");
+    if ((values->kill || values->remove) && strcmp(values->path, "/") == 0)
+        return fail_usage("--kill and --delete are not for the root of the tree");
     return cgroup_check_path(values->path);
 }
 

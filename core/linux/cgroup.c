@@ -178,7 +178,7 @@ int cgroup_join(int directory, const char *path)
     error_clear();
     fail(-result, "cannot join cgroup %s", path);
     if (result == -EBUSY)
-        error_hint("controllers are enabled for the cgroups below it; give a PATH below");
+        error_hint(CGROUP_BUSY);
     else if (result == -EOPNOTSUPP)
         error_hint("it is below a threaded one");
     else

@@ -52,6 +52,9 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created);
 /* Open it. Returns an O_PATH descriptor, or a negative errno. */
 int cgroup_open(struct cgroup *cgroup);
 
+/* The hint where a cgroup that has given controllers away cannot have processes. */
+#define CGROUP_BUSY "controllers are enabled for the cgroups below it; give a PATH below"
+
 /* Move this process into it. path: for messages. Returns 0 or a negative errno. */
 int cgroup_join(int directory, const char *path);
 
@@ -68,8 +71,9 @@ struct cgroup_wish {
  * those above; write the settings; join it. All or nothing: on failure the process is where it was,
  * what was created is gone, and values and controllers are as they were (but for files that hold
  * more than one line, as io.max does; and controllers stay if somebody has made another cgroup that
- * may use them meanwhile). A controller that cannot be had is -EOPNOTSUPP, before anything is done.
- * process: as for cgroup_find(), of this process. Returns its O_PATH descriptor. */
+ * may use them meanwhile; the owner changes last). A controller that cannot be had is -EOPNOTSUPP,
+ * before anything is done. process: as for cgroup_find(), of this process. Returns its O_PATH
+ * descriptor. */
 int cgroup_make(struct cgroup *cgroup, int process, const struct cgroup_wish *wish);
 
 /* Kill all processes in it and below (Linux 5.14), and wait until they have ended, for at most ten

@@ -73,6 +73,13 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
+/* Only the root of the whole tree can have processes beside cgroups with controllers. The kernel
+ * refuses most controllers, but takes pids, cpu and cpuset: all below would be for threads then. */
+static bool is_top(const struct level *level)
+{
+    return faccessat(level->fd, "cgroup.events", F_OK, 0) < 0;
+}
+
 /* Why the root of the mount has no such controller. */
 static int refuse_controller(const struct making *making, const char *file, const char *controller)
 {
@@ -91,7 +98,7 @@ static int refuse_controller(const struct making *making, const char *file, cons
                       controller, (int)making->cgroup->mount, making->cgroup->path);
     if (old)
         error_hint("version 1 has it; boot with systemd.unified_cgroup_hierarchy=1");
-    else if (faccessat(making->cgroup->root, "cgroup.events", F_OK, 0) == 0)
+    else if (!is_top(&(struct level){.fd = making->cgroup->root}))
         error_hint("the cgroup above has not enabled it in its cgroup.subtree_control");
     else
         error_hint("this kernel has none of that name, or cgroup_disable= turned it off");
@@ -126,6 +133,8 @@ static int open_levels(struct making *making)
     if (making->levels[0].fd < 0)
         return fail(errno, "cannot make cgroup %s", path);
     making->count = 1;
+    if (!*component && making->wish->exclusive)
+        return fail(EEXIST, "cannot make cgroup %s", path);
     while (*component) {
         char *end = component + 1 + strcspn(component + 1, "/");
         char separator = *end;
@@ -152,22 +161,18 @@ static int open_levels(struct making *making)
     return 0;
 }
 
-static int explain_enable(const struct making *making, const struct level *level, int result,
-                          const char *controller)
+static int check_processes(const struct level *level, const char *what)
 {
-    error_clear();
-    fail(-result, "cannot enable the controller %s in cgroup %.*s", controller, (int)level->length,
-         making->cgroup->path);
-    if (result == -EBUSY) {
-        autotext struct text processes = {0};
-        read_file(level->fd, "cgroup.procs", 1 << 20, &processes);
-        const char *list = processes.data ? processes.data : "";
-        error_hint("processes are in it, such as %.*s: move them into a cgroup below, or give a "
-                   "PATH elsewhere",
-                   (int)strcspn(list, "\n"), list);
-    } else if (result == -EACCES || result == -EPERM) {
-        error_hint("it is not delegated to this user");
-    }
+    autotext struct text processes = {0};
+    if (is_top(level))
+        return 0;
+    int result = read_file(level->fd, "cgroup.procs", 1 << 20, &processes);
+    if (result < 0 || processes.length == 0)
+        return result;
+    result = fail(EBUSY, "%s", what);
+    error_hint("processes are in it, such as %.*s: move them into a cgroup below, or give a PATH "
+               "elsewhere",
+               (int)strcspn(processes.data, "\n"), processes.data);
     return result;
 }
 
@@ -183,12 +188,23 @@ static int enable(const struct making *making, struct level *level, size_t numbe
         return result;
     if (level->enabled == 0 && fstat(level->fd, &status) == 0)
         level->links = status.st_nlink;
-    step("enable the controller %s in %.*s", word + 1, (int)level->length, making->cgroup->path);
-    result = write_value(level->fd, "cgroup.subtree_control", word);
+    char what[PATH_MAX + 128];
+    snprintf(what, sizeof(what), "cannot enable the controller %s in cgroup %.*s", word + 1,
+             (int)level->length, making->cgroup->path);
+    step("%s", what + strlen("cannot "));
+    result = check_processes(level, what);
     if (result < 0)
-        return explain_enable(making, level, result, word + 1);
-    level->enabled |= UINT64_C(1) << number;
-    return 0;
+        return result;
+    result = write_value(level->fd, "cgroup.subtree_control", word);
+    if (result == 0) {
+        level->enabled |= UINT64_C(1) << number;
+        return 0;
+    }
+    error_clear();
+    fail(-result, "%s", what);
+    if (result == -EACCES || result == -EPERM)
+        error_hint("it is not delegated to this user");
+    return result;
 }
 
 static int enable_all(struct making *making)
@@ -204,13 +220,23 @@ static int enable_all(struct making *making)
 /* Remember where this process is now, and move. */
 static int join(struct making *making)
 {
-    autocgroup struct cgroup former;
+    const struct level *level = &making->levels[making->count - 1];
+    autocgroup struct cgroup former = NO_CGROUP;
+    autotext struct text enabled = {0};
     if (making->former >= 0)
         return 0;
+    int result = read_file(level->fd, "cgroup.subtree_control", 4096, &enabled);
+    if (result < 0)
+        return result;
+    if (enabled.length > 0 && !is_top(level)) {
+        result = fail(EBUSY, "cannot join cgroup %s", making->cgroup->path);
+        error_hint(CGROUP_BUSY);
+        return result;
+    }
     if (cgroup_find(&former, making->process, "") == 0)
         making->former = cgroup_open(&former);
     error_clear();
-    return cgroup_join(making->levels[making->count - 1].fd, making->cgroup->path);
+    return cgroup_join(level->fd, making->cgroup->path);
 }
 
 static int write_settings(struct making *making)

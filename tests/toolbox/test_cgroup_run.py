@@ -128,6 +128,7 @@ class Local(Cgroups):
         self.assertEqual(self.own_cgroup("--new", f"{self.name}/a"), f"{self.name}/a")
         self.refused(f"cannot make cgroup {self.top}/a: File exists", "--new", f"{self.name}/a", "--", "true")
         self.assertEqual(self.own_cgroup("-n", f"{self.name}/b"), f"{self.name}/b")
+        self.refused(f"cannot make cgroup {ROOT}: File exists", "--new", "/", "--", "true")
 
     def test_settings(self):
         self.run_it("--set", "cgroup.max.depth=3", "-s", "cgroup.max.descendants=7", f"{self.name}/a")
@@ -206,8 +207,6 @@ class Local(Cgroups):
             HYBRID, "--delete", f"{self.name}/b"))
         self.refused("cannot find cgroups of version 2: none are mounted: No such file or directory (mount -t "
                      "cgroup2 cgroup2 DIR; ", command=elsewhere(NONE, self.name, "--", "echo", "ran"))
-        self.refused("cannot open /proc/self: No such file or directory", command=elsewhere(
-            NO_PROC, self.name, "--", "echo", "ran"))
         # The mount shows more than this cgroup namespace.
         apart = [self.shimbox, self.tool, f"{self.name}/a", "unshare", "--cgroup", "--", self.tool]
         self.refused(f"the cgroup / is not below {ROOT}: No such file or directory (mount a cgroup2 in this "
@@ -219,6 +218,13 @@ class Local(Cgroups):
             "read=/proc/self/cgroup"])
         self.assertEqual((done.status, done.stderr), (0, ""), done)
         self.assertIn(f"0::{self.name}/part/inner\\n", done.facts["read:/proc/self/cgroup"])
+
+    def test_without_proc(self):
+        if b"/ld-linux" in pathlib.Path(self.shimbox).read_bytes()[:4096]:
+            skip_loudly(self, "AddressSanitizer reads /proc")
+        self.refused("cannot open /proc/self: No such file or directory", command=[
+            "unshare", "--mount", "sh", "-c", NO_PROC, "sh", self.shimbox, self.tool, self.name, "--", "echo",
+            "ran"])
 
     def test_controllers_that_are_not_there(self):
         self.refused(f"cannot set nothing.max: there is no controller nothing in {ROOT}: ",
@@ -308,6 +314,8 @@ class Local(Cgroups):
             ("--delegate", "x", "a"): "option --delegate: 'x' is not UID[:GID]",
             ("--delegate", "1:", "a"): "option --delegate: '1:' is not UID[:GID]",
             ("--delegate", "4294967295", "a"): "option --delegate: '4294967295' is not UID[:GID]",
+            ("--delete", "/"): "--kill and --delete are not for the root of the tree",
+            ("--kill", "/"): "--kill and --delete are not for the root of the tree",
             ("--delete", "--pids", "3", "a"): "--kill and --delete go with nothing but a PATH",
             ("--kill", "--new", "a"): "--kill and --delete go with nothing but a PATH",
             ("--kill", "--delegate", "1", "a"): "--kill and --delete go with nothing but a PATH",

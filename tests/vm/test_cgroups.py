@@ -5,15 +5,16 @@ SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests/toolbox"))
-from test_cgroup_run import ROOT, Cgroups  # noqa: E402 (its folder comes first)
+from test_cgroup_run import Cgroups  # noqa: E402 (its folder comes first)
 
 # The mount of a cgroup namespace of its own, where a command goes on.
-APART = "mount -t cgroup2 none /sys/fs/cgroup; exec \"$@\""
+APART = "mount -t cgroup2 none /mnt; exec \"$@\""
 
 
 class Limits(Cgroups):
@@ -129,18 +130,31 @@ class Limits(Cgroups):
         self.assertEqual(self.left(), {"": "", "/a": "", "/b": ""})
 
     def test_others_keep_their_limits(self):
-        """Controllers that somebody uses meanwhile stay enabled when it fails."""
+        """A cgroup that appears before it fails may use the controllers: they stay. strace holds the third
+        write back, which is the one that fails."""
         (self.top / "a").mkdir(parents=True)
-        self.run_it("--pids", "8", f"{self.name}/a/one")
-        self.refused("cannot set pids.nothing", "--memory", "1Gi", "-s", "pids.nothing=1", f"{self.name}/a/two")
-        self.assertEqual((self.value("pids.max", "/a/one"), self.value("cgroup.subtree_control", "/a")),
-                         ("8", "pids"))
+        slow = subprocess.Popen(["strace", "-o", "/dev/null", "-e", "trace=write", "-e",
+                                 "inject=write:delay_enter=8000000:when=3", self.shimbox, self.tool, "-s",
+                                 "pids.max=many", f"{self.name}/a/two"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(slow.stderr.close)
+        while self.value("cgroup.subtree_control", "/a") != "pids":
+            self.assertIsNone(slow.poll())
+            time.sleep(0.01)
+        (self.top / "a/one").mkdir()
+        (self.top / "a/one/pids.max").write_text("8")
+        self.assertIsNone(slow.poll())
+        self.assertEqual(slow.wait(timeout=60), 125)
+        self.assertIn("cannot set pids.max of cgroup", slow.stderr.read())
+        self.assertEqual(self.value("pids.max", "/a/one"), "8")
+        self.assertEqual(self.left(), {"": "pids", "/a": "pids", "/a/one": ""})
+        (self.top / "a/one").rmdir()
+        self.refused("cannot set cpu.max", "-s", "cpu.max=many", f"{self.name}/a/two")
 
     def test_not_enabled_above(self):
         (self.top / "a").mkdir(parents=True)
         command = [self.shimbox, self.tool, f"{self.name}/a", "unshare", "--cgroup", "--mount", "--", "sh", "-c",
                    APART, "sh", self.shimbox, self.tool]
-        self.refused(f"cannot set memory.max: there is no controller memory in {ROOT}: ", command=[
+        self.refused("cannot set memory.max: there is no controller memory in /mnt: ", command=[
             *command, "--memory", "1Gi", "x", "--", "echo", "ran"])
         self.refused("(the cgroup above has not enabled it in its cgroup.subtree_control)", command=[
             *command, "--memory", "1Gi", "/x", "--", "echo", "ran"])
