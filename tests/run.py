@@ -31,11 +31,12 @@ import boot
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
-# Files about the build itself or about the helpers, which no other build makes a difference to.
-ONCE = {"bench", "build", "embedded", "helpers", "test_readme"}
+# Files about the build itself or about the helpers, which no other build makes a difference to; and
+# those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
+ONCE = {"bench", "build", "embedded", "helpers", "test_readme", "test_real", "test_runtimes"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
-LEAKS = {"spec", "test_quantity", "test_schema", "test_user"}
+LEAKS = {"spec", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 600, 3600
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
 # Suites that want the machine for themselves: they run after the others.

@@ -94,8 +94,8 @@ class Quantity(unittest.TestCase):
 
     def test_random(self):
         rng = random.Random(1)
-        # The debug build, with its search for leaks, takes ten times as long; a memory error shows
-        # with each kind of quantity, of which there are fewer.
+        # The debug build takes many times as long; a memory error shows with each kind of quantity,
+        # of which there are fewer.
         for _ in range(40 if os.environ.get("TEST_BUILD") == "debug" else 300):
             self.check(random_quantity(rng))
 
