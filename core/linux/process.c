@@ -159,6 +159,23 @@ int process_reset_signals(void)
     return 0;
 }
 
+/* Signals that this process has caught, bit N - 1 for signal N. */
+static uint64_t caught;
+
+int process_catch(int number, const struct sigaction *action)
+{
+    if (sigaction(number, action, NULL) < 0)
+        return -1;
+    caught |= UINT64_C(1) << (number - 1);
+    return 0;
+}
+
+void process_uncatch(void)
+{
+    for (; caught; caught &= caught - 1)
+        sys_default_action(__builtin_ctzll(caught) + 1);
+}
+
 int process_exit_code(int wait_status)
 {
     if (WIFSIGNALED(wait_status))

@@ -54,5 +54,11 @@ void process_all_signals(sigset_t *set);
  * negative errno (recorded). */
 int process_reset_signals(void);
 
+/* sigaction(2) with a handler, and the one way to install one: process_uncatch() then knows,
+ * without asking for every signal, which ones to give their default action. Returns 0 or -1
+ * (errno). */
+int process_catch(int number, const struct sigaction *action);
+void process_uncatch(void);
+
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);
