@@ -4,6 +4,7 @@
 #include "core/linux/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,16 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/linux/sys.h"
+
+static int fail_clone(int number)
+{
+    int result = fail(number, "cannot create a process in new namespaces");
+    if (number == EPERM)
+        error_hint("needs root, or user namespaces that this user may create");
+    else if (number == ENOSPC)
+        error_hint("limit of namespaces reached, see /proc/sys/user/max_*_namespaces");
+    return result;
+}
 
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
 {
@@ -34,17 +45,22 @@ pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
     /* Docker's seccomp profile answers ENOSYS, so that callers fall back to what it can filter. */
     if (pid < 0 && errno == ENOSYS && cgroup < 0)
         pid = sys_clone((unsigned long)(arguments.flags | arguments.exit_signal), &pidfd);
-    if (pid < 0) {
-        int number = errno;
-        int result = fail(number, "cannot create a process in new namespaces");
-        if (number == EPERM)
-            error_hint("needs root, or user namespaces that this user may create");
-        else if (number == ENOSPC)
-            error_hint("limit of namespaces reached, see /proc/sys/user/max_*_namespaces");
-        return result;
-    }
+    if (pid < 0)
+        return fail_clone(errno);
     if (pid > 0)
         *child = (struct process){.pid = pid, .pidfd = pidfd};
+    return pid;
+}
+
+pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
+                         size_t size, struct process *child)
+{
+    int pidfd = -1;
+    pid_t pid =
+        clone(run, stack + size, (int)(flags | CLONE_VM | CLONE_PIDFD | SIGCHLD), argument, &pidfd);
+    if (pid < 0)
+        return fail_clone(errno);
+    *child = (struct process){.pid = pid, .pidfd = pidfd};
     return pid;
 }
 

@@ -23,6 +23,14 @@ struct process {
  * Returns the pid, 0 in the child, or a negative errno (recorded). */
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
 
+/* Make a child that runs run(argument) in the memory of this process, on `stack`, with no copy of
+ * anything: copying is what most of a fork is spent on. flags as above. run() never returns,
+ * changes nothing outside of its stack (errno included), and the child is killed before the stack
+ * is gone. Only for a child that nobody else can get hold of: who traces it, traces this process.
+ * Returns the pid or a negative errno (recorded). */
+pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
+                         size_t size, struct process *child);
+
 /* SIGKILL, wait, forget. Does nothing without a process. Never changes errno. */
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))
