@@ -76,7 +76,7 @@ int userns_hold(int proc, const struct idmaps *maps, struct process *holder)
 
 int userns_create(int proc, const struct idmaps *maps)
 {
-    _Alignas(16) char stack[2048];
+    _Alignas(16) char stack[16384]; /* ample; what is not touched costs nothing */
     pid_t parent = getpid();
     autoprocess struct process child = NO_PROCESS;
     step("create a user namespace");
