@@ -104,8 +104,8 @@ SANITIZER = {"mmap", "munmap", "madvise", "mprotect", "brk", "futex", "rt_sigpro
 def read_table():
     """The step table in setup.c: {name: field}."""
     text = (TOP / "core/container/setup.c").read_text()
-    rows = re.search(r"\} steps\[\] = \{\n(.*?)\n\};", text, re.S)[1]
-    found = dict(re.findall(r'^    \{"([^"]+)", "([^"]*)", \w+\},$', rows, re.M))
+    rows = re.search(r"#define STEPS\(STEP\) +\\\n(.*?)\n\n", text, re.S)[1]
+    found = dict(re.findall(r'^    STEP\("([^"]+)", "([^"]*)", \w+\)(?: +\\)?$', rows, re.M))
     assert len(found) == len(rows.splitlines()), rows
     return found
 
