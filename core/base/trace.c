@@ -167,7 +167,7 @@ static bool read_numbers(const char *text, uint64_t *numbers, size_t count)
 bool trace_resume(void)
 {
     const char *state = getenv(STATE);
-    uint64_t numbers[5];
+    uint64_t numbers[5] = {0};
     if (!state)
         return false;
     bool good = read_numbers(state, numbers, 5);

@@ -48,6 +48,7 @@ PARENT_FIELDS = {"create process": "/linux/namespaces", "map IDs": "/linux/uidMa
 EXCUSES = [
     ("openat2 ", "EPERM ENOSYS", "go on: the walk does the same, component by component"),
     ("mmap ", "any", "go on, or vague: whatever the kernel says, the allocator knows ENOMEM only"),
+    ("madvise ", "any", "go on: the allocator only gives memory back"),
     ("fcntl (?!.*copy)", "any", "go on: libc sets FD_CLOEXEC once more; a descriptor keeps a low number"),
     ("rt_sig", "any", "go on: what libc does around setresuid(2); what is the default anyway"),
     ("pidfd_send_signal", "any", "go on: a child that was not reaped has its pid for itself"),
