@@ -66,7 +66,7 @@ EXCUSES = [
     ("readlinkat in (prepare|map IDs)", "any", "go on, or vague: it takes the /proc for one of the outside"),
     ("prlimit64 in (prepare|open mount)", "any", "go on: the limit of descriptors is high enough"),
     ("capget in map IDs", "any", "vague: it takes the way of an ordinary user, newuidmap"),
-    ("open_tree in mount file systems", "any", "go on: what the parent has opened serves"),
+    ("open_tree in open mount sources", "any", "go on: what the parent has opened serves"),
     ("open_tree in attach root", "any", "go on: what the parent has opened serves"),
     ("(fsopen|fsconfig|fsmount) in set sysctls", "any",
      "go on: the host's proc serves, of which the same is checked"),
