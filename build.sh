@@ -377,6 +377,7 @@ build_json_c() {
     # what they need when they are complete.
     sed -i 's/^\(#define JSON_OBJECT_DEF_HASH_ENTRIES\) 16$/\1 5/' "$from/json_object.h"
     sed -i 's/^\(#define ARRAY_LIST_DEFAULT_SIZE\) 32$/\1 4/' "$from/arraylist.h"
+    # STRERROR_OVERRIDE_IMPL: without the table of errno names that is for its own tests, 2 KiB.
     {
         printf '#define HAVE_%s_H 1\n' ENDIAN FCNTL INTTYPES LIMITS LOCALE STDARG STDINT STDLIB STRING \
             STRINGS SYSLOG SYS_PARAM SYS_RANDOM SYS_STAT SYS_TYPES UNISTD
@@ -391,7 +392,7 @@ build_json_c() {
     sed 's/^@JSON_H_\(JSON_[A-Z]*\)@$/#include "\L\1.h"/' "$from/json.h.cmakein" >"$work/json.h"
     cd "$work"
     printf '%s\0' "$from"/*.c | xargs -0 -n 1 -P 2 \
-        "$deps/cc" "${library_flags[@]}" -D_GNU_SOURCE -I"$work" -I"$from" -c
+        "$deps/cc" "${library_flags[@]}" -D_GNU_SOURCE -DSTRERROR_OVERRIDE_IMPL=1 -I"$work" -I"$from" -c
     cd "$top"
     rm -f "$deps/lib/libjson-c.a"
     "${cc/%gcc/ar}" rcsD "$deps/lib/libjson-c.a" "$work"/*.o

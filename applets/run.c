@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
@@ -279,11 +280,11 @@ static enum spec_form choose_form(const char *rootless)
  * there are covered in part (mount_namespaces(7)), as they are in a container. */
 static bool was_refused_proc(const struct config *config)
 {
+    static const char field[] = "/mounts/";
     const struct error *error = error_get();
-    static const char mounts[] = "/mounts/";
-    if (error->number != EPERM || !starts_with(error->field, mounts))
+    if (error->number != EPERM || !starts_with(error->field, field))
         return false;
-    unsigned long i = strtoul(error->field + strlen(mounts), NULL, 10);
+    size_t i = strtoul(error->field + strlen(field), NULL, 10);
     if (i >= config->mount_count || !config->mounts[i].type)
         return false;
     const char *type = config->mounts[i].type;

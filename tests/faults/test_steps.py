@@ -48,6 +48,7 @@ PARENT_FIELDS = {"create process": "/linux/namespaces", "map IDs": "/linux/uidMa
 EXCUSES = [
     ("openat2 ", "EPERM ENOSYS", "go on: the walk does the same, component by component"),
     ("mmap ", "any", "go on, or vague: whatever the kernel says, the allocator knows ENOMEM only"),
+    ("madvise ", "any", "go on: the allocator only gives memory back"),
     ("fcntl (?!.*copy)", "any", "go on: libc sets FD_CLOEXEC once more; a descriptor keeps a low number"),
     ("rt_sig", "any", "go on: what libc does around setresuid(2); what is the default anyway"),
     ("pidfd_send_signal", "any", "go on: a child that was not reaped has its pid for itself"),
@@ -65,7 +66,7 @@ EXCUSES = [
     ("readlinkat in (prepare|map IDs)", "any", "go on, or vague: it takes the /proc for one of the outside"),
     ("prlimit64 in (prepare|open mount)", "any", "go on: the limit of descriptors is high enough"),
     ("capget in map IDs", "any", "vague: it takes the way of an ordinary user, newuidmap"),
-    ("open_tree in mount file systems", "any", "go on: what the parent has opened serves"),
+    ("open_tree in open mount sources", "any", "go on: what the parent has opened serves"),
     ("open_tree in attach root", "any", "go on: what the parent has opened serves"),
     ("(fsopen|fsconfig|fsmount) in set sysctls", "any",
      "go on: the host's proc serves, of which the same is checked"),
