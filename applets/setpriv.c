@@ -189,8 +189,10 @@ static int read_capabilities(const struct setpriv_options *values, struct privil
         result = capabilities_edit(&sets->ambient, "--ambient-caps", values->ambient);
     if (result == 0 && values->inheritable)
         result = capabilities_edit(&sets->inheritable, "--inh-caps", values->inheritable);
-    if (result == 0 && values->bounding)
+    if (result == 0 && values->bounding) {
+        sets->bounding = capability_bounding();
         result = capabilities_edit(&sets->bounding, "--bounding-set", values->bounding);
+    }
     if (result == 0 && values->permitted)
         result = capabilities_edit(&permitted, "--permitted-caps", values->permitted);
     if (result == 0 && values->securebits)

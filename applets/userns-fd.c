@@ -141,13 +141,15 @@ static int apply(const struct call *call, struct chain *chain)
     if (proc < 0)
         return fail(errno, "cannot open /proc");
     int result = read_maps(values, &maps);
-    autoclose int userns = result < 0 ? result : userns_hold(proc, &maps, &holder);
+    autoclose int userns = -1;
+    if (result == 0)
+        result = userns =
+            values->hold ? userns_hold(proc, &maps, &holder) : userns_create(proc, &maps);
     idmaps_free(&maps);
-    if (userns < 0)
-        return userns;
+    if (result < 0)
+        return result;
     if (values->hold)
         return hold_it(&holder);
-    process_end(&holder);
     return values->pin ? pin(values->pin, userns) : hand_on(values, chain, &userns);
 }
 

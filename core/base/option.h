@@ -28,9 +28,9 @@ struct option {
     char letter;       /* short form, 0 for none */
     uint8_t kind;      /* enum option_kind */
     uint16_t offset;   /* offsetof(struct of options, field) */
-    char name[24];     /* long form without dashes */
+    char name[22];     /* long form without dashes */
     char argument[24]; /* name of the argument in the help, "" where there is none */
-    char help[80];     /* one line, no full stop */
+    char help[68];     /* one line, no full stop */
 };
 
 /* Parse argv[1..] by the table into values, which starts zeroed or preset with defaults. Stops at

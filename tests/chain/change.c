@@ -19,6 +19,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/linux/chain.h"
+#include "core/linux/process.h"
 
 extern int capget(cap_user_header_t header, cap_user_data_t data);
 extern int capset(cap_user_header_t header, cap_user_data_t data);
@@ -110,7 +111,7 @@ static int act_ignore(uint32_t number)
 static int act_catch(uint32_t number)
 {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
-    return sigaction((int)number, &action, NULL);
+    return process_catch((int)number, &action);
 }
 
 static int change_rest(const struct options *o)
@@ -124,7 +125,8 @@ static int change_rest(const struct options *o)
     for (int i = 0; o->open && i < 5; i++)
         if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
             return fail(errno, "cannot open /dev/null");
-    if (o->open && fcntl(0, F_DUPFD_CLOEXEC, 90) < 0)
+    /* Beyond others that are closed already. */
+    if (o->open && fcntl(0, F_DUPFD_CLOEXEC, 36) < 0)
         return fail(errno, "cannot duplicate");
     if (o->kept && fcntl(0, F_DUPFD, 20) < 0)
         return fail(errno, "cannot duplicate");
