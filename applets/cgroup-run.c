@@ -43,23 +43,28 @@ struct cgroup_options {
 #define AT(field) ((uint16_t)offsetof(struct cgroup_options, field))
 
 static const struct option options[] = {
-    {'n', OPTION_FLAG, AT(fresh), "new", "", "Fail if the cgroup is there"},
-    {'m', OPTION_TEXT, AT(memory), "memory", "QUANTITY", "Most memory, 64Mi; or max"},
-    {0, OPTION_TEXT, AT(memory_high), "memory-high", "QUANTITY",
-     "Memory above which processes are slowed down"},
-    {0, OPTION_TEXT, AT(memory_low), "memory-low", "QUANTITY",
-     "Memory that is taken away last (reservation)"},
-    {0, OPTION_TEXT, AT(swap), "swap", "QUANTITY", "Most swap space, beside --memory; 0 for none"},
-    {'c', OPTION_TEXT, AT(cpu), "cpu", "QUANTITY", "Most CPU time: 500m is half of a CPU; or max"},
-    {0, OPTION_TEXT, AT(cpu_weight), "cpu-weight", "NUMBER",
-     "Share of CPU time, 1 to 10000 (default: 100)"},
-    {'p', OPTION_TEXT, AT(pids), "pids", "NUMBER", "Most processes and threads; or max"},
-    {0, OPTION_TEXT, AT(cpus), "cpus", "LIST", "CPUs to run on: 0-3,7"},
-    {0, OPTION_TEXT, AT(mems), "mems", "LIST", "Memory nodes to allocate from"},
-    {'s', OPTION_LIST, AT(settings), "set", "FILE=VALUE", "Write any other limit: io.max=..."},
-    {0, OPTION_TEXT, AT(delegate), "delegate", "UID[:GID]", "Give the cgroup to that user"},
-    {'k', OPTION_FLAG, AT(kill), "kill", "", "Kill all processes in it and below"},
-    {'d', OPTION_FLAG, AT(remove), "delete", "", "Remove it, and those below it"},
+    {'n', OPTION_FLAG, AT(fresh), OPTION_WORDS("new", "", "Fail if the cgroup is there")},
+    {'m', OPTION_TEXT, AT(memory), OPTION_WORDS("memory", "QUANTITY", "Most memory, 64Mi; or max")},
+    {0, OPTION_TEXT, AT(memory_high),
+     OPTION_WORDS("memory-high", "QUANTITY", "Memory above which processes are slowed down")},
+    {0, OPTION_TEXT, AT(memory_low),
+     OPTION_WORDS("memory-low", "QUANTITY", "Memory that is taken away last (reservation)")},
+    {0, OPTION_TEXT, AT(swap),
+     OPTION_WORDS("swap", "QUANTITY", "Most swap space, beside --memory; 0 for none")},
+    {'c', OPTION_TEXT, AT(cpu),
+     OPTION_WORDS("cpu", "QUANTITY", "Most CPU time: 500m is half of a CPU; or max")},
+    {0, OPTION_TEXT, AT(cpu_weight),
+     OPTION_WORDS("cpu-weight", "NUMBER", "Share of CPU time, 1 to 10000 (default: 100)")},
+    {'p', OPTION_TEXT, AT(pids),
+     OPTION_WORDS("pids", "NUMBER", "Most processes and threads; or max")},
+    {0, OPTION_TEXT, AT(cpus), OPTION_WORDS("cpus", "LIST", "CPUs to run on: 0-3,7")},
+    {0, OPTION_TEXT, AT(mems), OPTION_WORDS("mems", "LIST", "Memory nodes to allocate from")},
+    {'s', OPTION_LIST, AT(settings),
+     OPTION_WORDS("set", "FILE=VALUE", "Write any other limit: io.max=...")},
+    {0, OPTION_TEXT, AT(delegate),
+     OPTION_WORDS("delegate", "UID[:GID]", "Give the cgroup to that user")},
+    {'k', OPTION_FLAG, AT(kill), OPTION_WORDS("kill", "", "Kill all processes in it and below")},
+    {'d', OPTION_FLAG, AT(remove), OPTION_WORDS("delete", "", "Remove it, and those below it")},
 };
 
 /* ---- what the options ask for ---- */
@@ -113,7 +118,7 @@ static int read_limit(size_t index, const char *text, char setting[SETTING_SIZE]
     uint64_t number = 0;
     char option[32];
     int length = snprintf(setting, SETTING_SIZE, "%s=%s", limit->file, text);
-    snprintf(option, sizeof(option), "option --%s", options[FIRST_LIMIT + index].name);
+    snprintf(option, sizeof(option), "option --%s", option_name(&options[FIRST_LIMIT + index]));
     if (limit->kind == LIMIT_WEIGHT)
         return read_number(option, text, 1, WEIGHT_MAX);
     if (limit->kind == LIMIT_LIST)

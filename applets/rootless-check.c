@@ -25,11 +25,13 @@ struct check_options {
 #define FIELD(name) ((uint16_t)offsetof(struct check_options, name))
 
 static const struct option options[] = {
-    {'q', OPTION_FLAG, FIELD(quiet), "quiet", "", "Print nothing: the exit code is the answer"},
-    {0, OPTION_FLAG, FIELD(report), "report", "", "Try all that containers need, and tell"},
-    {0, OPTION_FLAG, FIELD(json), "json", "", "The same as a JSON document"},
-    {0, OPTION_LIST, FIELD(require), "require", "ID[,ID]",
-     "Succeed when these checks of --report pass"},
+    {'q', OPTION_FLAG, FIELD(quiet),
+     OPTION_WORDS("quiet", "", "Print nothing: the exit code is the answer")},
+    {0, OPTION_FLAG, FIELD(report),
+     OPTION_WORDS("report", "", "Try all that containers need, and tell")},
+    {0, OPTION_FLAG, FIELD(json), OPTION_WORDS("json", "", "The same as a JSON document")},
+    {0, OPTION_LIST, FIELD(require),
+     OPTION_WORDS("require", "ID[,ID]", "Succeed when these checks of --report pass")},
 };
 
 static const char answers[][16] = {"rootless", "not rootless", "cannot tell"};

@@ -22,16 +22,16 @@ struct values {
 #define AT(field) ((uint16_t)offsetof(struct values, field))
 
 static const struct option table[] = {
-    {'f', OPTION_FLAG, AT(flag), "flag", "", "A flag"},
-    {'o', OPTION_FLAG, AT(other), "", "", "Without a name"},
-    {'v', OPTION_COUNT, AT(count), "verbose", "", "More each time"},
-    {'t', OPTION_TEXT, AT(text), "text", "TEXT", "Text"},
-    {'l', OPTION_LIST, AT(list), "list", "ITEM", "A list"},
-    {'n', OPTION_NUMBER, AT(number), "number", "N", "A number"},
-    {'m', OPTION_MAYBE, AT(maybe), "maybe", "WORD", "Perhaps"},
-    {'a', OPTION_MAYBE_LONG, AT(one), "one", "FILE", "Perhaps, by its name only"},
-    {'b', OPTION_MAYBE_LONG, AT(two), "two", "FILE", "The same"},
-    {0, OPTION_TEXT, AT(text), "nineteen-characters", "X", "The longest name"},
+    {'f', OPTION_FLAG, AT(flag), OPTION_WORDS("flag", "", "A flag")},
+    {'o', OPTION_FLAG, AT(other), OPTION_WORDS("", "", "Without a name")},
+    {'v', OPTION_COUNT, AT(count), OPTION_WORDS("verbose", "", "More each time")},
+    {'t', OPTION_TEXT, AT(text), OPTION_WORDS("text", "TEXT", "Text")},
+    {'l', OPTION_LIST, AT(list), OPTION_WORDS("list", "ITEM", "A list")},
+    {'n', OPTION_NUMBER, AT(number), OPTION_WORDS("number", "N", "A number")},
+    {'m', OPTION_MAYBE, AT(maybe), OPTION_WORDS("maybe", "WORD", "Perhaps")},
+    {'a', OPTION_MAYBE_LONG, AT(one), OPTION_WORDS("one", "FILE", "Perhaps, by its name only")},
+    {'b', OPTION_MAYBE_LONG, AT(two), OPTION_WORDS("two", "FILE", "The same")},
+    {0, OPTION_TEXT, AT(text), OPTION_WORDS("nineteen-characters", "X", "The longest name")},
 };
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -209,7 +209,8 @@ static void test_errors(void **state)
 static void test_help(void **state)
 {
     (void)state;
-    static const struct option own[] = {{'h', OPTION_FLAG, 0, "hold", "", "Own letter"}};
+    static const struct option own[] = {
+        {'h', OPTION_FLAG, 0, OPTION_WORDS("hold", "", "Own letter")}};
     char *words[] = {"test", "-h", "--help", NULL};
     bool hold = false, help = false;
     error_clear();
