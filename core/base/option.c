@@ -88,9 +88,15 @@ static int fail_unknown(const struct parse *parse, const char *name, size_t leng
     return result;
 }
 
+/* Without OPTION_ONCE. */
+static enum option_kind kind_of(const struct option *option)
+{
+    return (enum option_kind)(option->kind & ~OPTION_ONCE);
+}
+
 bool option_has_argument(const struct option *option)
 {
-    return option->kind != OPTION_FLAG && option->kind != OPTION_COUNT;
+    return kind_of(option) != OPTION_FLAG && option->kind != OPTION_COUNT;
 }
 
 bool option_is_optional(const struct option *option)
@@ -107,7 +113,11 @@ static int set_option(const struct parse *parse, const struct option *option, co
         *parse->help = true;
         return 0;
     }
-    switch ((enum option_kind)option->kind) {
+    enum option_kind kind = kind_of(option);
+    if ((option->kind & OPTION_ONCE) &&
+        (kind == OPTION_FLAG ? *(bool *)field : *(const char **)(void *)field != NULL))
+        return fail_usage("duplicate option %s", shown);
+    switch (kind) {
     case OPTION_FLAG:
         *(bool *)field = true;
         return 0;

@@ -24,6 +24,9 @@ enum option_kind {
     OPTION_MAYBE_LONG, /* the same, but the letter stands alone: -mu is -m and -u */
 };
 
+/* With OPTION_FLAG or OPTION_TEXT: the field can be set once, by whichever option. */
+#define OPTION_ONCE 0x80
+
 struct option {
     char letter;     /* short form, 0 for none */
     uint8_t kind;    /* enum option_kind */
