@@ -347,7 +347,9 @@ build_json_c() {
     # what they need when they are complete.
     sed -i 's/^\(#define JSON_OBJECT_DEF_HASH_ENTRIES\) 16$/\1 5/' "$from/json_object.h"
     sed -i 's/^\(#define ARRAY_LIST_DEFAULT_SIZE\) 32$/\1 4/' "$from/arraylist.h"
-    cmake -S "$from" -B "$work" -DCMAKE_C_COMPILER="$deps/cc" -DCMAKE_C_FLAGS="${library_flags[*]}" \
+    # STRERROR_OVERRIDE_IMPL: without the table of errno names that is for its own tests, 2 KiB.
+    cmake -S "$from" -B "$work" -DCMAKE_C_COMPILER="$deps/cc" \
+        -DCMAKE_C_FLAGS="${library_flags[*]} -DSTRERROR_OVERRIDE_IMPL=1" \
         -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$arch" -DCMAKE_BUILD_TYPE=None \
         -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_APPS=OFF -DBUILD_TESTING=OFF \
         -DENABLE_THREADING=OFF -DDISABLE_THREAD_LOCAL_STORAGE=ON -DDISABLE_EXTRA_LIBS=ON \

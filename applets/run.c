@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
@@ -278,10 +280,12 @@ static enum spec_form choose_form(const char *rootless)
  * there are covered in part (mount_namespaces(7)), as they are in a container. */
 static bool was_refused_proc(const struct config *config)
 {
+    static const char field[] = "/mounts/";
     const struct error *error = error_get();
-    unsigned long i;
-    if (error->number != EPERM || sscanf(error->field, "/mounts/%lu", &i) != 1 ||
-        i >= config->mount_count || !config->mounts[i].type)
+    if (error->number != EPERM || !starts_with(error->field, field))
+        return false;
+    size_t i = strtoul(error->field + strlen(field), NULL, 10);
+    if (i >= config->mount_count || !config->mounts[i].type)
         return false;
     const char *type = config->mounts[i].type;
     return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;

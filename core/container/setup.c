@@ -200,22 +200,63 @@ static const struct setup_step {
     {"execute program", "/process/args", setup_execute},
 };
 
-_Noreturn void setup_container(struct container *container)
+typedef int step_function(struct container *container);
+
+/* Do the steps from the one to the other. */
+static int do_steps(struct container *container, step_function *first, step_function *last)
 {
-    trace_child("container");
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+    size_t i = 0;
+    while (steps[i].run != first)
+        i++;
+    for (;; i++) {
         trace_group(steps[i].name);
         if (i == 0)
             trace_received(SYNC_START, "start");
         if (trace_wanted && config_has(container->config, steps[i].field))
             trace_field("%s", steps[i].field);
-        if (steps[i].run(container) < 0) {
+        int result = steps[i].run(container);
+        if (result < 0) {
             error_step(steps[i].name);
             if (steps[i].field[0])
                 error_field(steps[i].field);
-            break;
+            return result;
         }
+        if (steps[i].run == last)
+            return 0;
     }
+}
+
+_Noreturn void setup_container(struct container *container)
+{
+    trace_child("container");
+    do_steps(container, wait_for_mappings, setup_execute);
     sync_send_error(container->channel);
     _exit(1);
+}
+
+static int setup_tree(struct container *container)
+{
+    return do_steps(container, isolate_mounts, protect_root);
+}
+
+int setup_enter_tree(struct container *container)
+{
+    int result = setup_tree(container);
+    return result < 0 ? result : do_steps(container, setup_pivot, set_root_propagation);
+}
+
+/* What was mounted here can leave this mount namespace as a clone. */
+int setup_detach_tree(struct container *container)
+{
+    int result = setup_tree(container);
+    if (result < 0)
+        return result;
+    trace_group("detach tree");
+    step("clone the whole tree");
+    autoclose int tree = mount_clone(container->root, "", true);
+    if (tree < 0)
+        return tree;
+    close_fd(&container->root);
+    container->root = take_fd(&tree);
+    return do_steps(container, set_root_propagation, set_root_propagation);
 }
