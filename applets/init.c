@@ -362,6 +362,7 @@ static int go_on(const struct call *call, struct wish *wish, struct chain *chain
         return become_program(values, self);
     }
     chain_close(chain);
+    close_fd(&wish->init.child.pidfd); /* until it is reaped, its number is its own */
     let_go();
     if (wish->init.tell) {
         struct globals loud = *call->globals;

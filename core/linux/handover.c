@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/report.h"
 #include "core/base/trace.h"
+#include "core/linux/sys.h"
 
 /* musl and glibc both have the functions, and neither a header of its own for them. */
 extern int capget(cap_user_header_t header, cap_user_data_t data);
@@ -64,16 +65,12 @@ static int transform_capabilities(void)
 
 static void reset_signals(void)
 {
-    struct sigaction action;
     for (int number = 1; number < _NSIG; number++) {
-        /* musl keeps three for itself, and refuses to tell about them. */
-        if (sigaction(number, NULL, &action) < 0)
-            continue;
-        bool ignored = !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
-        if (ignored || (action.sa_handler == SIG_DFL && action.sa_flags == 0))
-            continue;
-        action = (struct sigaction){.sa_handler = SIG_DFL};
-        sigaction(number, &action, NULL);
+        uintptr_t handler;
+        unsigned long flags;
+        if (sys_signal_handler(number, &handler, &flags) == 0 && handler != (uintptr_t)SIG_IGN &&
+            (handler != (uintptr_t)SIG_DFL || flags != 0))
+            sys_default_action(number);
     }
     stack_t none = {.ss_flags = SS_DISABLE};
     sigaltstack(&none, NULL);

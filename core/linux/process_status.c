@@ -163,7 +163,7 @@ static void own_signals(struct process_status *status)
     }
     for (int number = 1; number <= SIGNAL_LAST; number++) {
         uintptr_t handler = (uintptr_t)SIG_DFL;
-        if (sys_signal_handler(number, &handler) < 0)
+        if (sys_signal_handler(number, &handler, NULL) < 0)
             continue;
         if (handler == (uintptr_t)SIG_IGN)
             status->ignored |= UINT64_C(1) << (number - 1);

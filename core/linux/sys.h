@@ -283,13 +283,22 @@ static inline int sys_mount_id(int fd, uint64_t *id)
     return status.mask & STATX_MNT_ID ? 0 : -1;
 }
 
-/* sigaction(2): only tells the handler, also of the signals that libc uses itself. */
-static inline int sys_signal_handler(int number, uintptr_t *handler)
+/* sigaction(2): only tells the handler, and the flags (NULL: not wanted), also of the signals that
+ * libc uses itself. */
+static inline int sys_signal_handler(int number, uintptr_t *handler, unsigned long *flags)
 {
     unsigned long action[4] = {0};
     int result = (int)syscall(SYS_rt_sigaction, number, NULL, action, (size_t)8);
     *handler = action[0];
+    if (flags)
+        *flags = action[1];
     return result;
+}
+
+/* time: a struct timespec. Always the kernel's. */
+static inline int sys_clock_gettime(int clock, void *time)
+{
+    return (int)syscall(SYS_clock_gettime, clock, time);
 }
 
 /* musl answers ENOSYS by itself, as these are about a thread, not about a process. */
