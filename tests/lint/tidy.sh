@@ -10,4 +10,4 @@ tidy() {
 export -f tidy
 
 # One file at a time: clang-tidy 14 takes every va_list after the first file for uninitialized.
-find core applets -name '*.c' -print0 | sort -z | xargs -0 -n 1 -P 2 bash -c 'tidy "$@"' tidy
+find core small applets -name '*.c' -print0 | sort -z | xargs -0 -n 1 -P 2 bash -c 'tidy "$@"' tidy
