@@ -25,21 +25,21 @@
 #include "core/linux/sys.h"
 
 struct init_options {
-    bool subreaper;
-    const char *parent_signal;
-    bool group;
     struct text_list success;
-    unsigned verbose;
-    bool warn;
     struct text_list rewrite;
-    bool single_child;
-    bool pause;
+    const char *parent_signal;
     const char *grace;
     const char *on_exit;
     const char *pid_file;
     const char *chdir;
-    bool cloexec;
     const char *report;
+    unsigned verbose;
+    bool subreaper;
+    bool group;
+    bool warn;
+    bool single_child;
+    bool pause;
+    bool cloexec;
     bool die_by_signal;
 };
 

@@ -4,6 +4,8 @@
 set -euo pipefail
 
 tidy() {
+    # What stands in for libc has names of its own for libc's parameters.
+    [[ $1 != small/* ]] || set -- "$1" --checks=-readability-inconsistent-declaration-parameter-name
     clang-tidy --quiet --warnings-as-errors='*' "$@" -- \
         -std=gnu11 -D_GNU_SOURCE -I. -DSHIMBOX_VERSION='""' 2> >(grep -v 'warnings\? generated' >&2)
 }
