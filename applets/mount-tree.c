@@ -40,19 +40,23 @@ struct tree_options {
 #define AT(field) ((uint16_t)offsetof(struct tree_options, field))
 
 static const struct option options[] = {
-    {'c', OPTION_TEXT, AT(config), "config", "FILE|-",
-     "What a config.json says of mounts, devices and paths"},
-    {0, OPTION_FLAG, AT(proc), "proc", "", "Mount a new proc on /proc"},
-    {0, OPTION_FLAG, AT(dev), "dev", "", "A /dev of its own, with the usual nodes, pts and shm"},
-    {0, OPTION_FLAG, AT(sys), "sys", "", "Mount a new sysfs on /sys, read-only"},
-    {0, OPTION_LIST, AT(mounts), "mount", "type=T,src=S,dst=D,...", "Add a mount"},
-    {0, OPTION_LIST, AT(devices), "device", "PATH", "Add the device that is called so here"},
-    {0, OPTION_LIST, AT(masks), "mask", "PATH", "Hide a file or directory"},
-    {0, OPTION_LIST, AT(readonly_paths), "readonly-path", "PATH",
-     "Make a file or directory read-only"},
-    {0, OPTION_FLAG, AT(readonly), "readonly", "", "Make the root read-only"},
-    {0, OPTION_FLAG, AT(pivot), "pivot", "", "NEXT has the tree for its root directory"},
-    {0, OPTION_FLAG, AT(detached), "detached", "", "Attach nothing: NEXT gets the mount"},
+    {'c', OPTION_TEXT, AT(config),
+     OPTION_WORDS("config", "FILE|-", "What a config.json says of mounts, devices and paths")},
+    {0, OPTION_FLAG, AT(proc), OPTION_WORDS("proc", "", "Mount a new proc on /proc")},
+    {0, OPTION_FLAG, AT(dev),
+     OPTION_WORDS("dev", "", "A /dev of its own, with the usual nodes, pts and shm")},
+    {0, OPTION_FLAG, AT(sys), OPTION_WORDS("sys", "", "Mount a new sysfs on /sys, read-only")},
+    {0, OPTION_LIST, AT(mounts), OPTION_WORDS("mount", "type=T,src=S,dst=D,...", "Add a mount")},
+    {0, OPTION_LIST, AT(devices),
+     OPTION_WORDS("device", "PATH", "Add the device that is called so here")},
+    {0, OPTION_LIST, AT(masks), OPTION_WORDS("mask", "PATH", "Hide a file or directory")},
+    {0, OPTION_LIST, AT(readonly_paths),
+     OPTION_WORDS("readonly-path", "PATH", "Make a file or directory read-only")},
+    {0, OPTION_FLAG, AT(readonly), OPTION_WORDS("readonly", "", "Make the root read-only")},
+    {0, OPTION_FLAG, AT(pivot),
+     OPTION_WORDS("pivot", "", "NEXT has the tree for its root directory")},
+    {0, OPTION_FLAG, AT(detached),
+     OPTION_WORDS("detached", "", "Attach nothing: NEXT gets the mount")},
 };
 
 static bool is_dash(const char *word)

@@ -158,55 +158,63 @@ static int forbid_new_privileges(struct container *container)
  * after which the program's own limits hold. The time namespace comes before the ids change, with
  * which this process may lose its own files in /proc. How it is scheduled is for the program: the
  * set-up itself has the caller's way.
- */
+ *
+ * A step has a name, the JSON pointer for errors where it does not know better, and a function.
+ * What is text lies apart from the pointers, which the program has to relocate at every start: all
+ * that it relocates fits into one page. */
+#define STEPS(STEP)                                                                                \
+    STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
+    STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
+    STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
+    STEP("start session", "", start_session)                                                       \
+    STEP("join session keyring", "", setup_keyring)                                                \
+    STEP("set hostname", "/hostname", set_hostname)                                                \
+    STEP("set domainname", "/domainname", set_domainname)                                          \
+    STEP("start loopback", "/linux/namespaces", start_loopback)                                    \
+    STEP("set sysctls", "/linux/sysctl", setup_sysctls)                                            \
+    STEP("isolate mounts", "", isolate_mounts)                                                     \
+    STEP("open mount sources", "/mounts", setup_sources)                                           \
+    STEP("attach root", "/root/path", setup_attach_root)                                           \
+    STEP("mount file systems", "/mounts", setup_mounts)                                            \
+    STEP("make devices", "/linux/devices", setup_devices)                                          \
+    STEP("make terminal", "/process/terminal", setup_terminal)                                     \
+    STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
+    STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
+    STEP("protect root", "/root/readonly", protect_root)                                           \
+    STEP("make environment", "/process/env", setup_environment)                                    \
+    STEP("report ready", "", report_ready)                                                         \
+    STEP("change root", "/root/path", setup_pivot)                                                 \
+    STEP("set root propagation", "/linux/rootfsPropagation", set_root_propagation)                 \
+    STEP("set working directory", "/process/cwd", setup_working_directory)                         \
+    STEP("wait to run", "", wait_to_run)                                                           \
+    STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
+    STEP("set memory policy", "/linux/memoryPolicy", setup_memory_policy)                          \
+    STEP("set personality", "/linux/personality", setup_personality)                               \
+    STEP("own standard streams", "/process/user", own_stdio)                                       \
+    STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
+    STEP("become user", "/process/user", become_user)                                              \
+    STEP("enter working directory", "/process/cwd", setup_working_directory_as_user)               \
+    STEP("apply capabilities", "/process/capabilities", apply_capabilities)                        \
+    STEP("forbid new privileges", "/process/noNewPrivileges", forbid_new_privileges)               \
+    STEP("execute program", "/process/args", setup_execute)
+
+#define STEP_TEXT(name, field, run)   {name, field},
+#define STEP_ACTION(name, field, run) run,
+
 static const struct setup_step {
     char name[28];
-    char field[28]; /* JSON pointer for errors, where the step does not know better */
-    int (*run)(struct container *container);
-} steps[] = {
-    {"wait for ID mappings", "/linux/uidMappings", wait_for_mappings},
-    {"enter time namespace", "/linux/timeOffsets", setup_time},
-    {"enter user namespace", "/linux/namespaces", enter_user_namespace},
-    {"start session", "", start_session},
-    {"join session keyring", "", setup_keyring},
-    {"set hostname", "/hostname", set_hostname},
-    {"set domainname", "/domainname", set_domainname},
-    {"start loopback", "/linux/namespaces", start_loopback},
-    {"set sysctls", "/linux/sysctl", setup_sysctls},
-    {"isolate mounts", "", isolate_mounts},
-    {"open mount sources", "/mounts", setup_sources},
-    {"attach root", "/root/path", setup_attach_root},
-    {"mount file systems", "/mounts", setup_mounts},
-    {"make devices", "/linux/devices", setup_devices},
-    {"make terminal", "/process/terminal", setup_terminal},
-    {"mask paths", "/linux/maskedPaths", setup_masked_paths},
-    {"protect paths", "/linux/readonlyPaths", setup_readonly_paths},
-    {"protect root", "/root/readonly", protect_root},
-    {"make environment", "/process/env", setup_environment},
-    {"report ready", "", report_ready},
-    {"change root", "/root/path", setup_pivot},
-    {"set root propagation", "/linux/rootfsPropagation", set_root_propagation},
-    {"set working directory", "/process/cwd", setup_working_directory},
-    {"wait to run", "", wait_to_run},
-    {"set scheduling", "/process/scheduler", setup_schedule_as_user},
-    {"set memory policy", "/linux/memoryPolicy", setup_memory_policy},
-    {"set personality", "/linux/personality", setup_personality},
-    {"own standard streams", "/process/user", own_stdio},
-    {"bound capabilities", "/process/capabilities", bound_capabilities},
-    {"become user", "/process/user", become_user},
-    {"enter working directory", "/process/cwd", setup_working_directory_as_user},
-    {"apply capabilities", "/process/capabilities", apply_capabilities},
-    {"forbid new privileges", "/process/noNewPrivileges", forbid_new_privileges},
-    {"execute program", "/process/args", setup_execute},
-};
+    char field[28];
+} steps[] = {STEPS(STEP_TEXT)};
 
 typedef int step_function(struct container *container);
+
+static step_function *const actions[] = {STEPS(STEP_ACTION)};
 
 /* Do the steps from the one to the other. */
 static int do_steps(struct container *container, step_function *first, step_function *last)
 {
     size_t i = 0;
-    while (steps[i].run != first)
+    while (actions[i] != first)
         i++;
     for (;; i++) {
         trace_group(steps[i].name);
@@ -214,14 +222,14 @@ static int do_steps(struct container *container, step_function *first, step_func
             trace_received(SYNC_START, "start");
         if (trace_wanted && config_has(container->config, steps[i].field))
             trace_field("%s", steps[i].field);
-        int result = steps[i].run(container);
+        int result = actions[i](container);
         if (result < 0) {
             error_step(steps[i].name);
             if (steps[i].field[0])
                 error_field(steps[i].field);
             return result;
         }
-        if (steps[i].run == last)
+        if (actions[i] == last)
             return 0;
     }
 }

@@ -163,7 +163,7 @@ static void own_signals(struct process_status *status)
     }
     for (int number = 1; number <= SIGNAL_LAST; number++) {
         uintptr_t handler = (uintptr_t)SIG_DFL;
-        if (sys_signal_handler(number, &handler, NULL) < 0)
+        if (sys_signal_handler(number, &handler) < 0)
             continue;
         if (handler == (uintptr_t)SIG_IGN)
             status->ignored |= UINT64_C(1) << (number - 1);
@@ -197,10 +197,12 @@ void process_status_own(struct process_status *status)
                     UINT32_C(1) << STATUS_UMASK;
     own_lists(status);
     own_signals(status);
-    if (capability_get(&status->capabilities) == 0)
+    if (capability_get(&status->capabilities) == 0) {
+        status->capabilities.bounding = capability_bounding();
         status->known |= UINT32_C(1) << STATUS_INHERITABLE | UINT32_C(1) << STATUS_PERMITTED |
                          UINT32_C(1) << STATUS_EFFECTIVE | UINT32_C(1) << STATUS_BOUNDING |
                          UINT32_C(1) << STATUS_AMBIENT;
+    }
     int value = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
     if (value >= 0) {
         status->no_new_privs = (uint32_t)value;

@@ -283,15 +283,12 @@ static inline int sys_mount_id(int fd, uint64_t *id)
     return status.mask & STATX_MNT_ID ? 0 : -1;
 }
 
-/* sigaction(2): only tells the handler, and the flags (NULL: not wanted), also of the signals that
- * libc uses itself. */
-static inline int sys_signal_handler(int number, uintptr_t *handler, unsigned long *flags)
+/* sigaction(2): only tells the handler, also of the signals that libc uses itself. */
+static inline int sys_signal_handler(int number, uintptr_t *handler)
 {
     unsigned long action[4] = {0};
     int result = (int)syscall(SYS_rt_sigaction, number, NULL, action, (size_t)8);
     *handler = action[0];
-    if (flags)
-        *flags = action[1];
     return result;
 }
 

@@ -165,9 +165,9 @@ class Chain(StandIn):
     def acts_of(self, chain):
         """Run it; and the system calls by which the first links here change something."""
         trace = f"{self.place}/trace"
-        done = self.run_command(["strace", "-f", "-o", trace, "-e", "trace=unshare,setns,clone3,"
+        done = self.run_command(["strace", "-f", "-o", trace, "-e", "trace=unshare,setns,clone,clone3,"
                                  "prctl,mount_setattr,move_mount,open_tree", self.shimbox, *chain])
-        found = re.findall(r"(unshare\(|setns\(|clone3\(|mount_setattr\(|move_mount\(|open_tree\("
+        found = re.findall(r"(unshare\(|setns\(|clone3?\(|mount_setattr\(|move_mount\(|open_tree\("
                            r"|PR_SET_NO_NEW_PRIVS)", pathlib.Path(trace).read_text())
         return done, found
 
