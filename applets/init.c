@@ -25,21 +25,21 @@
 #include "core/linux/sys.h"
 
 struct init_options {
-    bool subreaper;
-    const char *parent_signal;
-    bool group;
     struct text_list success;
-    unsigned verbose;
-    bool warn;
     struct text_list rewrite;
-    bool single_child;
-    bool pause;
+    const char *parent_signal;
     const char *grace;
     const char *on_exit;
     const char *pid_file;
     const char *chdir;
-    bool cloexec;
     const char *report;
+    unsigned verbose;
+    bool subreaper;
+    bool group;
+    bool warn;
+    bool single_child;
+    bool pause;
+    bool cloexec;
     bool die_by_signal;
 };
 
@@ -367,6 +367,7 @@ static int go_on(const struct call *call, struct wish *wish, struct chain *chain
         return become_program(values, self);
     }
     chain_close(chain);
+    close_fd(&wish->init.child.pidfd); /* until it is reaped, its number is its own */
     let_go();
     if (wish->init.tell) {
         struct globals loud = *call->globals;

@@ -218,6 +218,20 @@ END
     run -1 make -q OUT="$out"
 }
 
+@test "APPLETS=init: at most 48 KiB, the bytes of make small, works as process 1, is installed" {
+    run -0 make -j2 OUT="$out" APPLETS=init
+    cmp "$out/shimbox" build/small/shimbox
+    size=$(stat -c %s "$out/shimbox")
+    echo "$size bytes"
+    [ "$size" -le $((48 * 1024)) ]
+    run_split unshare --pid --fork --kill-child "$out/shimbox" sh -c 'echo $PPID; exit 7'
+    assert_status 7
+    assert_stdout 1
+    assert_stderr ""
+    run -0 make install OUT="$out" APPLETS=init DESTDIR="$out/root"
+    [ "$(cd "$out/root" && find . -type f)" = ./usr/local/bin/shimbox ]
+}
+
 @test "APPLETS: an unknown name is an error" {
     run_split make OUT="$out" APPLETS="spec nonsense"
     assert_status 2

@@ -193,6 +193,17 @@ void init_pause(const struct init *init)
 
 /* ---- what the child left behind ---- */
 
+/* The number that *text holds next, behind blanks; *text moves behind it. 0 when there is none. */
+static pid_t take_pid(const char **text)
+{
+    pid_t pid = 0;
+    while (**text == ' ')
+        ++*text;
+    for (; **text >= '0' && **text <= '9'; ++*text)
+        pid = pid * 10 + (**text - '0');
+    return pid;
+}
+
 /* Is the process a child of this one? proc_pid_stat(5): "PID (NAME) STATE PARENT". */
 static bool is_child_of(int proc, pid_t pid, pid_t parent)
 {
@@ -204,7 +215,10 @@ static bool is_child_of(int proc, pid_t pid, pid_t parent)
         return false;
     }
     const char *name_end = strrchr(stat.data, ')');
-    return name_end && strlen(name_end) > 4 && strtol(name_end + 4, NULL, 10) == parent;
+    if (!name_end || strlen(name_end) < 4)
+        return false;
+    name_end += 3;
+    return take_pid(&name_end) == parent;
 }
 
 /* Send a signal to all processes below this one. What is not our own child may end and be reaped
@@ -216,12 +230,12 @@ static int signal_below(int proc, pid_t parent, int number, int depth)
     autotext struct text children = {0};
     snprintf(path, sizeof(path), "%d/task/%d/children", (int)parent, (int)parent);
     int result = read_file(proc, path, 1 << 22, &children);
-    char *rest = children.data;
-    for (long pid; result == 0 && rest && (pid = strtol(rest, &rest, 10)) > 0;) {
-        autoclose int child = sys_pidfd_open((pid_t)pid);
-        if (child < 0 || !is_child_of(proc, (pid_t)pid, parent))
+    const char *rest = children.data;
+    for (pid_t pid; result == 0 && rest && (pid = take_pid(&rest)) > 0;) {
+        autoclose int child = sys_pidfd_open(pid);
+        if (child < 0 || !is_child_of(proc, pid, parent))
             continue;
-        if (depth > 0 && signal_below(proc, (pid_t)pid, number, depth - 1) < 0)
+        if (depth > 0 && signal_below(proc, pid, number, depth - 1) < 0)
             error_clear(); /* it is gone already */
         sys_pidfd_send_signal(child, number);
     }
