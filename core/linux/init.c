@@ -155,14 +155,11 @@ int init_wait(struct init *init)
     bool left;
     process_all_signals(&all);
     step("wait for the program");
-    for (;;) {
+    /* First of all, for those that ended before SIGCHLD was blocked nobody will be told again. */
+    while (!reap(init, &status, &left)) {
         int number = sigwaitinfo(&all, &info);
-        if (number < 0)
-            continue;
-        if (number != SIGCHLD)
+        if (number > 0 && number != SIGCHLD)
             pass_on(init, &info);
-        else if (reap(init, &status, &left))
-            break;
     }
     if (init->own_group && foreground() == init->child.pid)
         give_terminal(getpgrp());
@@ -184,11 +181,9 @@ void init_pause(const struct init *init)
     bool left;
     process_all_signals(&all);
     step("wait for a signal");
-    for (int number = 0; !asks_to_end(number);) {
-        number = sigwaitinfo(&all, NULL);
-        if (number == SIGCHLD)
-            reap(&without, &status, &left);
-    }
+    do
+        reap(&without, &status, &left);
+    while (!asks_to_end(sigwaitinfo(&all, NULL)));
 }
 
 /* ---- what the child left behind ---- */

@@ -469,15 +469,16 @@ class Init(StandIn):
             self.assertEqual(process.returncode, 0)
 
     def test_pause_reaps(self):
-        script = '(sleep 0.1 &) ; (sleep 0.1 &) ; exec "$@"'
-        process = subprocess.Popen(["unshare", "-pf", "--kill-child", "sh", "-c", script, "sh", self.shimbox,
-                                    "init", "--pause"], stdin=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        wait_until(lambda: children_of(process.pid), "process 1")
-        (first,) = children_of(process.pid)
-        wait_until(lambda: os.path.basename(os.readlink(f"/proc/{first}/exe")) == "shimbox", "init")
-        wait_until(lambda: children_of(first) == [], "the orphans' end")
+        """What ends while it waits, and what had ended before it began."""
+        for script in ('(sleep 0.3 &) ; exec "$@"', '(: &) ; sleep 0.2; exec "$@"'):
+            process = subprocess.Popen(["unshare", "-pf", "--kill-child", "sh", "-c", script, "sh", self.shimbox,
+                                        "init", "--pause"], stdin=subprocess.DEVNULL)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            wait_until(lambda p=process: children_of(p.pid), "process 1")
+            (first,) = children_of(process.pid)
+            wait_until(lambda p=first: os.path.basename(os.readlink(f"/proc/{p}/exe")) == "shimbox", "init")
+            wait_until(lambda p=first: children_of(p) == [], "the orphan's end")
 
     # ---- mistakes ----
 
