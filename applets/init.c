@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -329,19 +328,6 @@ static int finish(const struct init_options *values, const struct wish *wish, in
     return wish->success[code] ? EXIT_YES : code;
 }
 
-/* The signal comes when the parent ends from now on; if that has happened already, it comes now. */
-static int follow_parent(int number, pid_t parent)
-{
-    if (number == 0)
-        return 0;
-    step("follow the parent process");
-    if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
-        return fail(errno, "cannot follow the parent process");
-    if (getppid() != parent)
-        raise(number);
-    return 0;
-}
-
 static int go_on(const struct call *call, struct wish *wish, struct chain *chain)
 {
     const struct init_options *values = call->values;
@@ -350,7 +336,11 @@ static int go_on(const struct call *call, struct wish *wish, struct chain *chain
     pid_t self = getpid();
     clock_gettime(CLOCK_MONOTONIC, &start);
     follow_begin(&mask);
-    int result = follow_parent(wish->parent_signal, getppid());
+    int result = 0;
+    if (wish->parent_signal) {
+        step("follow the parent process");
+        result = process_follow_parent(wish->parent_signal, getppid());
+    }
     if (result == 0 && (values->subreaper || getenv("TINI_SUBREAPER") || self != 1))
         result = init_adopt_orphans();
     if (result < 0)

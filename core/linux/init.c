@@ -127,7 +127,7 @@ static void tell_of_orphan(const struct init *init, pid_t pid, int status)
 
 /* All that have ended: one SIGCHLD may stand for many. Returns whether the child is among them;
  * *left: whether there are any other children. */
-static bool reap(struct init *init, int *status, bool *left)
+static bool reap(const struct init *init, int *status, bool *left)
 {
     bool ended = false;
     pid_t pid;
@@ -175,14 +175,13 @@ static bool asks_to_end(int number)
 
 void init_pause(const struct init *init)
 {
-    struct init without = *init;
     sigset_t all;
     int status;
     bool left;
     process_all_signals(&all);
     step("wait for a signal");
     do
-        reap(&without, &status, &left);
+        reap(init, &status, &left);
     while (!asks_to_end(sigwaitinfo(&all, NULL)));
 }
 
@@ -221,10 +220,8 @@ static bool is_child_of(int proc, pid_t pid, pid_t parent)
  * parent is looked at. */
 static int signal_below(int proc, pid_t parent, int number, int depth)
 {
-    char path[64];
     autotext struct text children = {0};
-    snprintf(path, sizeof(path), "%d/task/%d/children", (int)parent, (int)parent);
-    int result = read_file(proc, path, 1 << 22, &children);
+    int result = process_list_children(proc, parent, &children);
     const char *rest = children.data;
     for (pid_t pid; result == 0 && rest && (pid = take_pid(&rest)) > 0;) {
         autoclose int child = sys_pidfd_open(pid);
@@ -250,7 +247,6 @@ static int signal_rest(int proc, int number)
  * is left. */
 static bool outwait(const struct init *init, struct timespec time)
 {
-    struct init without = *init;
     struct timespec now;
     struct timespec end;
     sigset_t all;
@@ -261,7 +257,7 @@ static bool outwait(const struct init *init, struct timespec time)
     end.tv_sec += time.tv_sec;
     end.tv_nsec += time.tv_nsec;
     for (;;) {
-        reap(&without, &status, &left);
+        reap(init, &status, &left);
         if (!left)
             return true;
         clock_gettime(CLOCK_MONOTONIC, &now);
