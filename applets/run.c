@@ -20,6 +20,7 @@
 #include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/driver.h"
 #include "core/container/state.h"
 #include "core/linux/capability.h"
 #include "core/linux/own_binary.h"
@@ -207,7 +208,7 @@ static void warn_ambient(const struct config_process *process)
     }
 }
 
-/* What is done on the occasions that container.h offers. */
+/* What is done on the occasions that driver.h offers. */
 struct occasions {
     struct config *config;
     bool strict;
@@ -230,6 +231,8 @@ static void release(void *context)
     close_fd(occasions->overlay);
     config_free(occasions->config);
 }
+
+static const struct driver driver = {.setting_up = warn, .running = release};
 
 static int run_config(const struct run_options *values, const struct config *config,
                       const struct operands *operands, struct occasions *occasions)
@@ -256,9 +259,8 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
-    container.when_setting_up = warn;
-    container.when_running = release;
-    container.context = occasions;
+    container.driver = &driver;
+    container.driver_context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);

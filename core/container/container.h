@@ -14,6 +14,7 @@
 #include "core/linux/namespace.h"
 
 struct config;
+struct driver;
 
 /* A mount that is held on to, and the file that its root is. */
 struct covered {
@@ -39,18 +40,17 @@ struct container {
                              which is to be the bundle: unlike a descriptor of it, the kernel takes
                              it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
-    bool listed_devices_only; /* no default ones and no links in /dev */
-    bool no_pivot;            /* cover the old root instead of pivot_root(2) */
-    bool no_new_keyring;      /* keep the caller's session keyring */
-    const char *id;           /* the container's name, NULL: it has none */
-    unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
-    const char *pid_file;     /* NULL: none */
-    /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
-     * child sets the container up; and once the program runs, when there is nothing to do but wait:
-     * the time to release what is not needed any more, the config too. */
-    void (*when_setting_up)(void *context);
-    void (*when_running)(void *context);
-    void *context;
+    bool listed_devices_only;    /* no default ones and no links in /dev */
+    bool no_pivot;               /* cover the old root instead of pivot_root(2) */
+    bool no_new_keyring;         /* keep the caller's session keyring */
+    const char *id;              /* the container's name, NULL: it has none */
+    unsigned preserved_fds;      /* descriptors from 3 on that the program gets */
+    const char *pid_file;        /* NULL: none */
+    const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
+    void *driver_context;
+    bool wait_for_hooks; /* the driver has something to do before the root is changed */
+    int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
+                            over; -1: it need not. In the child, once started: open for writing */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */
@@ -78,6 +78,7 @@ struct container {
     struct covered covered[2]; /* what is mounted on /proc and on /sys */
     struct dev_directory dev;
     bool enter_as_user; /* root may not enter the working directory, the user will try */
+    bool started;       /* has come past the start fifo */
     char **environment; /* of the program */
 };
 
@@ -105,3 +106,9 @@ bool container_joins_namespaces(const struct container *container);
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the
  * program's, or 128 plus the signal) or a negative errno (recorded). */
 int container_run(struct container *container);
+
+/* Create the container up to where its program would be executed: it waits at the start fifo, which
+ * must be given. It is no longer tied to this process then, and becomes the child of whoever gets
+ * this one's orphans. Returns 0 or a negative errno (recorded); then everything that was made is
+ * gone. */
+int container_create(struct container *container);

@@ -29,6 +29,7 @@ void container_init(struct container *container, const struct config *config)
                                     .root = -1,
                                     .exe = -1,
                                     .channel = -1,
+                                    .start_fifo = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -47,6 +48,7 @@ void container_close(struct container *container)
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+    close_fd(&container->start_fifo);
 }
 
 void container_free(struct container *container)

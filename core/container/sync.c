@@ -22,9 +22,8 @@ struct message {
 /* Of the arrows in a trace. Those without a name have none: SYNC_CHILD, whose sender has no more to
  * say, and what can come more than once. */
 static const char names[SYNC_TYPES][12] = {
-    [SYNC_MAPPED] = "IDs mapped",
-    [SYNC_READY] = "ready",
-    [SYNC_RUN] = "run",
+    [SYNC_MAPPED] = "IDs mapped", [SYNC_READY] = "ready",           [SYNC_RUN] = "run",
+    [SYNC_HOOKS] = "mounted",     [SYNC_HOOKS_DONE] = "hooks done", [SYNC_CREATED] = "created",
     [SYNC_ERROR] = "error",
 };
 
