@@ -19,10 +19,14 @@
 #include "core/base/report.h"
 #include "core/base/text.h"
 #include "core/base/trace.h"
+#include "core/container/bundle.h"
 #include "core/container/container.h"
 #include "core/container/driver.h"
+#include "core/container/keeper.h"
+#include "core/container/lifecycle.h"
 #include "core/container/state.h"
 #include "core/linux/capability.h"
+#include "core/linux/console_socket.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
@@ -39,6 +43,9 @@ struct run_options {
     const char *rootfs;
     bool strict;
     bool tty;
+    bool detach;
+    bool keep;
+    const char *console_socket;
 };
 
 #define FIELD(name) ((uint16_t)offsetof(struct run_options, name))
@@ -62,21 +69,14 @@ static const struct option options[] = {
      OPTION_WORDS("strict", "", "Refuse a config with fields that are not applied")},
     {'t', OPTION_FLAG, FIELD(tty),
      OPTION_WORDS("tty", "", "Without a config: give the program a terminal of its own")},
+    {'d', OPTION_FLAG, FIELD(detach),
+     OPTION_WORDS("detach", "", "Do not wait for the program's end")},
+    {0, OPTION_FLAG, FIELD(keep),
+     OPTION_WORDS("keep", "", "Keep the state when the program has ended, for delete")},
+    {0, OPTION_TEXT, FIELD(console_socket),
+     OPTION_WORDS("console-socket", "PATH",
+                  "With --detach: send the terminal's master to a socket")},
 };
-
-/* A name that may stand in a path: one component, not hidden, not an option. */
-static int check_id(const char *id)
-{
-    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-";
-    bool good = *id && strlen(id) <= 255 && strchr(first, *id);
-    for (const char *at = id; good && *at; at++)
-        good = strchr(first, *at) || *at == '.';
-    if (good)
-        return 0;
-    int result = fail_usage("container ID '%s' is not allowed", id);
-    error_hint("letters, digits and _+-. are, not starting with a dot");
-    return result;
-}
 
 /* run [ID] [-- ARG...] */
 struct operands {
@@ -98,7 +98,12 @@ static int split_operands(const struct call *call, struct operands *operands)
     }
     if (*argv)
         operands->program = argv;
-    return operands->id ? check_id(operands->id) : 0;
+    const struct run_options *values = call->values;
+    if (operands->id)
+        return state_check_id(operands->id);
+    if (values->detach || values->keep)
+        return fail_usage("--%s: needs a container ID", values->detach ? "detach" : "keep");
+    return 0;
 }
 
 static bool uses_default(const struct run_options *values)
@@ -121,29 +126,7 @@ static int load_config(const struct run_options *values, enum spec_form form, st
     if (values->tty)
         return fail_usage("--tty: not together with --bundle or --config (which can have "
                           "process.terminal)");
-    step("read the configuration");
-    autofree char *path = NULL;
-    autoclose int file = -1;
-    const char *name = values->config;
-    if (!name && asprintf(&path, "%s/config.json", values->bundle) < 0)
-        return fail(ENOMEM, "cannot open bundle %s", values->bundle);
-    if (name && strcmp(name, "-") == 0) {
-        name = "standard input";
-        file = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    } else {
-        name = name ? name : path;
-        file = open(name, O_RDONLY | O_CLOEXEC);
-    }
-    if (file < 0) {
-        int result = fail(errno, "cannot open %s", name);
-        if (!values->config)
-            error_hint("make one with: shimbox spec --bundle %s", values->bundle);
-        return result;
-    }
-    autotext struct text text = {0};
-    int result = read_all(file, name, JSON_BYTES_MAX, &text);
-    return result < 0 ? result
-                      : config_parse(config, name, text.data ? text.data : "", text.length);
+    return bundle_load(config, values->bundle, values->config);
 }
 
 /* What is typed comes from standard input; if the configuration came from there, there is nothing
@@ -155,30 +138,6 @@ static void find_input(const struct run_options *values, const struct config *co
     autoclose int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (terminal >= 0)
         dup2(terminal, STDIN_FILENO);
-}
-
-struct unapplied {
-    bool strict;
-    bool found;
-};
-
-static void note_unapplied(void *context, const char *pointer, bool known)
-{
-    struct unapplied *unapplied = context;
-    const char *why = known ? "is not applied yet" : "is not known";
-    if (unapplied->strict && !unapplied->found)
-        fail_config(pointer, "%s (--strict)", why);
-    else if (!unapplied->strict)
-        report_warning("%s %s", pointer, why);
-    unapplied->found = true;
-}
-
-/* --strict: a field that is not applied is an error, before anything is done. */
-static int refuse_unapplied(const struct config *config)
-{
-    struct unapplied unapplied = {.strict = true};
-    config_unapplied(config, note_unapplied, &unapplied);
-    return unapplied.found ? -EINVAL : 0;
 }
 
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
@@ -195,34 +154,20 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
     return result;
 }
 
-/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
-static void warn_ambient(const struct config_process *process)
-{
-    const struct capability_sets *sets = &process->capabilities;
-    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
-    for (int number = 0; process->uid != 0 && lost >> number; number++) {
-        if (lost >> number & 1)
-            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
-                           "permitted and inheritable",
-                           capability_name(number));
-    }
-}
-
 /* What is done on the occasions that driver.h offers. */
 struct occasions {
     struct config *config;
     bool strict;
-    int *overlay; /* own_binary_protect() */
+    int *overlay;        /* own_binary_protect() */
+    struct state *state; /* of a container with an ID, else NULL */
+    int console;         /* connection to the console socket, -1: none */
 };
 
 /* Warnings change nothing, so they need not hold up what does. */
 static void warn(void *context)
 {
     const struct occasions *occasions = context;
-    struct unapplied unapplied = {.strict = false};
-    if (!occasions->strict)
-        config_unapplied(occasions->config, note_unapplied, &unapplied);
-    warn_ambient(&occasions->config->process);
+    bundle_warn(occasions->config, !occasions->strict);
 }
 
 static void release(void *context)
@@ -234,6 +179,58 @@ static void release(void *context)
 
 static const struct driver driver = {.setting_up = warn, .running = release};
 
+/* Hooks are told of a container by its ID. */
+static int run_nameless(struct container *container)
+{
+    for (int type = 0; type < HOOK_TYPES; type++) {
+        if (container->config->hooks[type].count == 0)
+            continue;
+        int result = fail_config("/hooks", "hooks are told of a container by its ID, which is missing: run ID");
+        error_step("read configuration");
+        return result;
+    }
+    return container_run(container);
+}
+
+/* Create, then start: what others can see is the same. */
+static int run_detached(struct keeper *keeper)
+{
+    autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
+    int result = keeper_create(keeper);
+    if (result < 0)
+        return result;
+    result = lifecycle_take(&lifecycle, keeper->state);
+    if (result == 0)
+        result = keeper_start(&lifecycle);
+    if (result < 0)
+        lifecycle_discard(&lifecycle);
+    return result;
+}
+
+/* A container with an ID has a state. */
+static int run_kept(const struct run_options *values, struct container *container,
+                    struct occasions *occasions)
+{
+    autofree char *bundle = NULL;
+    autofree char *root = NULL;
+    int result = bundle_name(container->config, container->rootfs, &bundle, &root);
+    if (result < 0)
+        return result;
+    struct keeper keeper = {.state = occasions->state,
+                            .bundle = bundle,
+                            .rootfs = root,
+                            .foreground = !values->detach,
+                            .kept = values->keep,
+                            .console = occasions->console,
+                            .setting_up = warn,
+                            .running = release,
+                            .context = occasions};
+    result = keeper_begin(&keeper, container);
+    if (result < 0)
+        return result;
+    return values->detach ? run_detached(&keeper) : keeper_run(&keeper);
+}
+
 static int run_config(const struct run_options *values, const struct config *config,
                       const struct operands *operands, struct occasions *occasions)
 {
@@ -242,7 +239,7 @@ static int run_config(const struct run_options *values, const struct config *con
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
-    int result = values->strict ? refuse_unapplied(config) : 0;
+    int result = values->strict ? bundle_refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
     if (result < 0) {
@@ -261,9 +258,11 @@ static int run_config(const struct run_options *values, const struct config *con
     container.pid_file = pid_file;
     container.driver = &driver;
     container.driver_context = occasions;
-    result = container_prepare(&container);
+    result = bundle_check_terminal(config, values->console_socket, values->detach);
     if (result == 0)
-        result = container_run(&container);
+        result = container_prepare(&container);
+    if (result == 0)
+        result = operands->id ? run_kept(values, &container, occasions) : run_nameless(&container);
     step("release the container");
     container_free(&container);
     return result;
@@ -332,8 +331,15 @@ static int run_container(const struct call *call)
     autostate struct state state = NO_STATE;
     if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
+    autoclose int console = -1;
+    if (values->console_socket && (console = console_socket_connect(values->console_socket)) < 0)
+        return console;
     struct config config = {0};
-    struct occasions occasions = {&config, values->strict, &overlay};
+    struct occasions occasions = {.config = &config,
+                                  .strict = values->strict,
+                                  .overlay = &overlay,
+                                  .state = operands.id ? &state : NULL,
+                                  .console = console};
     if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);

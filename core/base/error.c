@@ -63,6 +63,15 @@ int fail_config(const char *field, const char *format, ...)
     return -EINVAL;
 }
 
+int fail_state(int number, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put_record(ERROR_STATE, 0, format, arguments);
+    va_end(arguments);
+    return -number;
+}
+
 int fail_exec(int number, const char *format, ...)
 {
     va_list arguments;
@@ -145,7 +154,7 @@ int error_adopt(const struct error *foreign)
     if (record.kind == ERROR_NONE) {
         record = *foreign;
         /* The sender may have been taken over: any value may stand in any field. */
-        if (record.kind <= ERROR_NONE || record.kind > ERROR_CANNOT_EXEC)
+        if (record.kind <= ERROR_NONE || record.kind > ERROR_STATE)
             record.kind = ERROR_SYSTEM;
         if (record.number < 0 || record.number > 4095)
             record.number = EIO;

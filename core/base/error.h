@@ -19,6 +19,7 @@ enum error_kind {
     ERROR_SYSTEM,      /* the kernel, or a helper program, said no */
     ERROR_NOT_FOUND,   /* the program to run does not exist */
     ERROR_CANNOT_EXEC, /* the program to run exists, but cannot be executed */
+    ERROR_STATE,       /* the container is not in a state in which that can be done */
 };
 
 struct error {
@@ -43,6 +44,10 @@ int fail_config(const char *field, const char *format, ...) __attribute__((forma
 /* Record that the program to run is missing or cannot be executed: the kind follows from number
  * (ENOENT, ENOTDIR: not found). Returns -number. */
 int fail_exec(int number, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Record that a container is missing, or in a state in which that cannot be done, which no system
+ * call said: number is for the caller alone, and not shown. Returns -number. */
+int fail_state(int number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Set the hint of the current record, unless it has one. */
 void error_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -15,6 +15,8 @@
 
 struct config;
 struct driver;
+struct process;
+struct record;
 
 /* A mount that is held on to, and the file that its root is. */
 struct covered {
@@ -48,9 +50,11 @@ struct container {
     const char *pid_file;        /* NULL: none */
     const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
     void *driver_context;
-    bool wait_for_hooks; /* the driver has something to do before the root is changed */
-    int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
-                            over; -1: it need not. In the child, once started: open for writing */
+    const struct process *child; /* set here as soon as there is one, for the driver */
+    const struct record *record; /* what hooks are told of it, NULL: it has none */
+    bool wait_for_hooks;         /* the driver has something to do before the root is changed */
+    int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
+                       over; -1: it need not. In the child, once started: open for writing */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */

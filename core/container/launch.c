@@ -228,6 +228,7 @@ static int launch(struct container *container)
     if (result == 0) {
         container->channel = child_end;
         result = clone_child(container, channel, &child);
+        container->child = &child;
     }
     close_fd(&child_end);
     if (result < 0) {
@@ -236,6 +237,7 @@ static int launch(struct container *container)
     }
     if (result == 0)
         result = supervise_container(container, &child, &channel);
+    container->child = NULL;
     sigprocmask(SIG_SETMASK, &container->signals, NULL);
     return result;
 }

@@ -188,6 +188,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("mount file systems", "/mounts", setup_mounts)                                            \
     STEP("make devices", "/linux/devices", setup_devices)                                          \
     STEP("wait for hooks", "/hooks", wait_for_hooks)                                               \
+    STEP("run createContainer hooks", "/hooks/createContainer", setup_create_hooks)                \
     STEP("make terminal", "/process/terminal", setup_terminal)                                     \
     STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
     STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \

@@ -38,6 +38,11 @@ int setup_working_directory(struct container *container);         /* process.cwd
 int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
 int setup_execute(struct container *container);
 
+/* Hooks that the container's process executes itself: createContainer, where paths are still those
+ * of the host, and startContainer, with the program's own rights. */
+int setup_create_hooks(struct container *container);
+int setup_start_hooks(struct container *container);
+
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
 int setup_keyring(struct container *container); /* a session keyring of its own */

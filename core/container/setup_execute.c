@@ -265,6 +265,9 @@ int setup_execute(struct container *container)
     }
     if (result < 0)
         return result;
+    result = setup_start_hooks(container);
+    if (result < 0)
+        return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
     step("reset signals");
     result = process_reset_signals();

@@ -1,29 +1,72 @@
-/* What is on disk about containers.
+/* What is on disk about containers: their directories.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "core/container/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
+#include "core/container/lifecycle.h"
 
-/* Make the directory of all states. One that exists must be ours alone: whoever can write to it
- * could put their own directories under the names of containers. */
-static int open_root(const char *root)
+#define ENTRIES_MAX (1U << 20)
+
+const char *state_id(const struct state *state)
 {
-    if (mkdir(root, 0711) < 0 && errno != EEXIST)
+    return strrchr(state->path, '/') + 1;
+}
+
+int state_check_id(const char *id)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-";
+    bool good = *id && strlen(id) <= 255 && strchr(first, *id);
+    for (const char *at = id; good && *at; at++)
+        good = strchr(first, *at) || *at == '.';
+    if (good)
+        return 0;
+    int result = fail_usage("container ID '%s' is not allowed", id);
+    error_hint("letters, digits and _+-. are, not starting with a dot");
+    return result;
+}
+
+/* Without XDG_RUNTIME_DIR (after su, in a bare container) a directory of the user's own in /tmp has
+ * to do; open_root() sees to it that it is. */
+static int name_root(const char *root, char **path)
+{
+    const char *runtime = geteuid() != 0 ? getenv("XDG_RUNTIME_DIR") : "/run";
+    int length;
+    if (root)
+        length = asprintf(path, "%s", root);
+    else if (runtime && runtime[0] == '/')
+        length = asprintf(path, "%s/shimbox", runtime);
+    else
+        length = asprintf(path, "/tmp/shimbox-%u", geteuid());
+    return length < 0 ? fail(ENOMEM, "cannot find the state of containers") : 0;
+}
+
+/* The directory of all states, made if wished for. One that exists must be ours alone: whoever can
+ * write to it could put their own directories under the names of containers. -ENOENT is recorded
+ * only where it was to be made. */
+static int open_root(const char *root, bool make)
+{
+    if (make && mkdir(root, 0711) < 0 && errno != EEXIST)
         return fail(errno, "cannot create %s for the state of containers", root);
-    autoclose int fd = open(root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autoclose int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
+    if (fd < 0 && errno == ENOENT && !make)
+        return -ENOENT;
     if (fd < 0 || fstat(fd, &status) < 0)
         return fail(errno, "cannot open %s for the state of containers", root);
     if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH))) {
@@ -35,106 +78,275 @@ static int open_root(const char *root)
 }
 
 /* Is fd still the directory that is called so? Its last owner may have removed it. */
-static bool is_current(int root, const char *id, int fd)
+static bool is_current(int directory, const char *name, int fd)
 {
     struct stat opened;
     struct stat named;
-    return fstat(fd, &opened) == 0 && fstatat(root, id, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstat(fd, &opened) == 0 && fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/* One attempt. Returns a descriptor, -EAGAIN (not recorded) when somebody has removed the directory
- * meanwhile, or another negative errno (recorded). */
-static int claim_directory(int root, const char *id)
+/* Absolute by the kernel's word, since the working directory changes. */
+static int find_path(struct state *state)
 {
-    autoclose int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return -EAGAIN;
-    if (fd < 0)
-        return fail(errno, "cannot open the state of container %s", id);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK)
-            return fail(errno, "cannot lock the state of container %s", id);
-        return fail(EEXIST, "container ID %s is in use", id);
-    }
-    return is_current(root, id, fd) ? take_fd(&fd) : -EAGAIN;
-}
-
-static int claim(int root, const char *id)
-{
-    for (;;) {
-        bool made = mkdirat(root, id, 0700) == 0;
-        if (!made && errno != EEXIST)
-            return fail(errno, "cannot create the state of container %s", id);
-        int result = claim_directory(root, id);
-        if (result == -EAGAIN && !error_is_set())
-            continue;
-        /* Whoever has taken it meanwhile finds that it is not the current one any more. */
-        if (result < 0 && result != -EEXIST && made)
-            unlinkat(root, id, AT_REMOVEDIR);
-        return result;
-    }
-}
-
-/* Without XDG_RUNTIME_DIR (after su, in a bare container) a directory of the user's own in /tmp has
- * to do; open_root() sees to it that it is. */
-static int default_root(char **path)
-{
-    const char *runtime = geteuid() != 0 ? getenv("XDG_RUNTIME_DIR") : "/run";
-    int length;
-    if (runtime && runtime[0] == '/')
-        length = asprintf(path, "%s/shimbox", runtime);
-    else
-        length = asprintf(path, "/tmp/shimbox-%u", geteuid());
-    return length < 0 ? fail(ENOMEM, "cannot claim an ID") : 0;
-}
-
-static int claim_by_name(struct state *state, const char *root, const char *id)
-{
-    autofree char *standard = NULL;
-    int result = root ? 0 : default_root(&standard);
-    if (result < 0)
-        return result;
-    root = root ? root : standard;
-    step("claim container ID %s in %s", id, root);
-    autoclose int directory = open_root(root);
-    if (directory < 0)
-        return directory;
-    state->fd = claim(directory, id);
-    if (state->fd < 0)
-        return state->fd;
-    /* Absolute by the kernel's word, since the working directory changes. */
     char link[32];
-    char path[4096];
+    char path[PATH_MAX];
     snprintf(link, sizeof(link), "/proc/self/fd/%d", state->fd);
     ssize_t length = readlink(link, path, sizeof(path) - 1);
-    int number = length < 0 ? errno : ENOMEM;
-    if (length > 0) {
-        path[length] = '\0';
-        if (asprintf(&state->path, "%s", path) >= 0)
-            return 0;
-        state->path = NULL;
+    if (length < 0)
+        return fail(errno, "cannot find out where the state of a container is");
+    path[length] = '\0';
+    state->path = strdup(path);
+    return state->path ? 0 : fail(ENOMEM, "cannot open the state of a container");
+}
+
+static int open_entry(struct state *state, int root, const char *id)
+{
+    state->fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (state->fd < 0)
+        return errno == ENOENT ? -ENOENT : fail(errno, "cannot open the state of container %s", id);
+    int result = find_path(state);
+    if (result < 0)
+        close_fd(&state->fd);
+    return result;
+}
+
+/* One attempt. Returns 0, -EAGAIN (not recorded) when somebody has removed the directory meanwhile,
+ * or another negative errno (recorded). */
+static int claim_entry(struct state *state, int root, const char *id)
+{
+    bool made = mkdirat(root, id, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return fail(errno, "cannot create the state of container %s", id);
+    int result = open_entry(state, root, id);
+    if (result == -ENOENT)
+        return -EAGAIN;
+    if (result == 0 && flock(state->fd, LOCK_EX | LOCK_NB) < 0) {
+        int number = errno;
+        state_release(state);
+        return number == EWOULDBLOCK ? fail_state(EEXIST, "container ID %s is in use", id)
+                                     : fail(number, "cannot lock the state of container %s", id);
     }
-    unlinkat(directory, id, AT_REMOVEDIR);
-    close_fd(&state->fd);
-    return fail(number, "cannot claim container ID %s", id);
+    if (result == 0 && !is_current(root, id, state->fd)) {
+        state_release(state);
+        return -EAGAIN;
+    }
+    if (result == 0) {
+        state->locked = true;
+        result = made ? 0 : lifecycle_sweep(state);
+        state->claimed = result == 0;
+    }
+    /* Whoever has taken it meanwhile finds that it is not the current one any more. */
+    if (result < 0 && made)
+        unlinkat(root, id, AT_REMOVEDIR);
+    return result;
+}
+
+static int claim(struct state *state, const char *root, const char *id)
+{
+    autofree char *name = NULL;
+    int result = name_root(root, &name);
+    if (result < 0)
+        return result;
+    step("claim container ID %s in %s", id, name);
+    autoclose int directory = open_root(name, true);
+    if (directory < 0)
+        return directory;
+    do {
+        result = claim_entry(state, directory, id);
+    } while (result == -EAGAIN && !error_is_set());
+    return result;
 }
 
 int state_claim(struct state *state, const char *root, const char *id)
 {
     *state = NO_STATE;
-    int result = claim_by_name(state, root, id);
-    if (result < 0)
+    int result = claim(state, root, id);
+    if (result < 0) {
         error_step("claim ID");
+        state_release(state);
+    }
+    return result;
+}
+
+int state_open(struct state *state, const char *root, const char *id)
+{
+    *state = NO_STATE;
+    autofree char *name = NULL;
+    int result = state_check_id(id);
+    if (result == 0)
+        result = name_root(root, &name);
+    if (result < 0)
+        return result;
+    autoclose int directory = open_root(name, false);
+    result = directory < 0 ? directory : open_entry(state, directory, id);
+    return result == -ENOENT && !error_is_set()
+               ? fail_state(ENOENT, "%s: container does not exist", id)
+               : result;
+}
+
+/* There is no flock(2) with a time limit. */
+static int wait_for_lock(int fd, unsigned milliseconds)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += 5) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        if (waited >= milliseconds)
+            return -EBUSY;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+int state_lock(struct state *state, unsigned milliseconds)
+{
+    const char *id = state_id(state);
+    step("lock the state of container %s", id);
+    int result = wait_for_lock(state->fd, milliseconds);
+    if (result == -EBUSY)
+        return fail_state(EBUSY, "%s: another process is at work on this container", id);
+    if (result < 0)
+        return fail(-result, "cannot lock the state of container %s", id);
+    if (!is_current(AT_FDCWD, state->path, state->fd)) {
+        flock(state->fd, LOCK_UN);
+        return fail_state(ENOENT, "%s: container does not exist", id);
+    }
+    state->locked = true;
+    return 0;
+}
+
+void state_unlock(struct state *state)
+{
+    if (state->locked)
+        flock(state->fd, LOCK_UN);
+    state->locked = false;
+}
+
+/* By another descriptor: locks belong to open files, and this may have been locked by our own. */
+int state_is_locked(const struct state *state)
+{
+    autoclose int fd = open(state->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : fail(errno, "cannot open %s", state->path);
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+        return 0;
+    return errno == EWOULDBLOCK ? 1 : fail(errno, "cannot lock %s", state->path);
+}
+
+int state_clear(struct state *state)
+{
+    int copy = openat(state->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    if (!directory) {
+        int result = fail(errno, "cannot read %s", state->path);
+        close_fd(&copy);
+        return result;
+    }
+    int result = 0;
+    for (struct dirent *entry; result == 0 && (entry = readdir(directory));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(state->fd, entry->d_name, 0) < 0 && errno != ENOENT)
+            result = fail(errno, "cannot remove %s/%s", state->path, entry->d_name);
+    }
+    closedir(directory);
+    return result;
+}
+
+int state_remove(struct state *state)
+{
+    step("remove the state of container %s", state_id(state));
+    int result = state_clear(state);
+    if (result == 0 && rmdir(state->path) < 0 && errno != ENOENT)
+        result = fail(errno, "cannot remove %s", state->path);
+    return result;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+struct names {
+    char **items;
+    size_t count;
+    size_t room;
+};
+
+static void free_names(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+}
+
+static int add_name(struct names *names, const char *name)
+{
+    if (names->count == names->room) {
+        size_t room = names->room ? names->room * 2 : 64;
+        char **items = room > ENTRIES_MAX ? NULL : realloc(names->items, room * sizeof(*items));
+        if (!items)
+            return fail(ENOMEM, "cannot list containers");
+        names->items = items;
+        names->room = room;
+    }
+    names->items[names->count] = strdup(name);
+    return names->items[names->count++] ? 0 : fail(ENOMEM, "cannot list containers");
+}
+
+static int read_names(int root, struct names *names)
+{
+    int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    if (!directory) {
+        int result = fail(errno, "cannot list containers");
+        close_fd(&copy);
+        return result;
+    }
+    int result = 0;
+    for (struct dirent *entry; result == 0 && (entry = readdir(directory));) {
+        bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+        if (folder && entry->d_name[0] != '.')
+            result = add_name(names, entry->d_name);
+    }
+    closedir(directory);
+    if (names->count > 0)
+        qsort(names->items, names->count, sizeof(*names->items), compare_names);
+    return result;
+}
+
+int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context)
+{
+    autofree char *name = NULL;
+    int result = name_root(root, &name);
+    if (result < 0)
+        return result;
+    autoclose int directory = open_root(name, false);
+    if (directory < 0)
+        return directory == -ENOENT && !error_is_set() ? 0 : directory;
+    struct names names = {0};
+    result = read_names(directory, &names);
+    for (size_t i = 0; result == 0 && i < names.count; i++) {
+        autostate struct state state = NO_STATE;
+        result = open_entry(&state, directory, names.items[i]);
+        /* Removed since. */
+        if ((result == -ENOENT || result == -ENOTDIR) && !error_is_set())
+            result = 0;
+        else if (result == 0)
+            result = visit(context, &state);
+    }
+    free_names(&names);
     return result;
 }
 
 void state_release(struct state *state)
 {
-    if (state->path) {
+    if (state->path && state->claimed) {
         step("release the container ID");
         rmdir(state->path);
     }
     free_pointer(&state->path);
     close_fd(&state->fd);
+    state->locked = state->claimed = false;
 }

@@ -174,3 +174,40 @@ int namespace_join_all(const int fds[NAMESPACE_TYPES])
     }
     return join_others(fds, joined, true);
 }
+
+int namespace_inode(int proc, pid_t pid, enum namespace_type type, uint64_t *inode)
+{
+    char path[32];
+    struct stat status;
+    snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, namespace_file(type));
+    if (fstatat(proc, path, &status, 0) < 0)
+        return -errno;
+    *inode = status.st_ino;
+    return 0;
+}
+
+int namespace_is_below(int proc, pid_t pid, uint64_t inode)
+{
+    uint64_t own;
+    int result = namespace_inode(proc, pid, NAMESPACE_PID, &own);
+    if (result < 0 || own == inode)
+        return result < 0 ? result : 1;
+    char path[32];
+    snprintf(path, sizeof(path), "%d/ns/pid", (int)pid);
+    autoclose int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0) {
+        struct stat status;
+        if (fstat(fd, &status) < 0)
+            return -errno;
+        if (status.st_ino == inode)
+            return 1;
+        /* EPERM at the one that this process is in: nothing above is to be seen. */
+        int parent = ioctl(fd, NS_GET_PARENT);
+        int number = errno;
+        close_fd(&fd);
+        if (parent < 0)
+            return number == EPERM ? 0 : -number;
+        fd = parent;
+    }
+    return -errno;
+}

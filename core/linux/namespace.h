@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum namespace_type {
     NAMESPACE_USER,
@@ -54,3 +55,11 @@ int namespace_owner(int fd);
  * joined after the user namespace, whose privileges may. Joining a pid namespace concerns children
  * only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */
 int namespace_join_all(const int fds[NAMESPACE_TYPES]);
+
+/* Which one a process is in. proc: descriptor of /proc. Returns 0 with its inode number, or a
+ * negative errno which is not recorded, since processes end at any time. */
+int namespace_inode(int proc, pid_t pid, enum namespace_type type, uint64_t *inode);
+
+/* Is the pid namespace of that process the one with this inode number, or was it made in that one,
+ * or in one that was? Returns 1, 0, or a negative errno which is not recorded. */
+int namespace_is_below(int proc, pid_t pid, uint64_t inode);

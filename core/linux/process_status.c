@@ -4,6 +4,7 @@
 #include "core/linux/process_status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/linux/signals.h"
 #include "core/linux/sys.h"
@@ -246,14 +248,36 @@ int process_stat_parse(const char *text, struct process_stat *stat)
         if (next == at)
             return -EINVAL;
     }
+    stat->parent = (int)values[4];
     stat->process_group = (int)values[5];
     stat->session = (int)values[6];
     stat->terminal = (int)values[7];
+    stat->flags = (unsigned)values[9];
+    stat->ticks = (uint64_t)values[14] + (uint64_t)values[15];
     stat->nice = (int)values[19];
     stat->start = (uint64_t)values[22];
     stat->priority = (unsigned)values[40];
     stat->policy = (unsigned)values[41];
     return 0;
+}
+
+int process_stat_read(int proc, int pid, struct process_stat *stat)
+{
+    char text[2048];
+    char path[24];
+    snprintf(path, sizeof(path), "%d/stat", pid);
+    autoclose int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || errno == ESRCH ? -ESRCH
+                                                 : fail(errno, "cannot open /proc/%s", path);
+    ssize_t length;
+    do {
+        length = read(fd, text, sizeof(text) - 1);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return errno == ESRCH ? -ESRCH : fail(errno, "cannot read /proc/%s", path);
+    text[length] = '\0';
+    return process_stat_parse(text, stat) < 0 ? fail(EPROTO, "cannot read /proc/%s", path) : 0;
 }
 
 void process_stat_own(struct process_stat *stat)

@@ -72,12 +72,19 @@ void process_status_own(struct process_status *status);
 
 void process_status_free(struct process_status *status);
 
+/* Of process_stat.flags, and the same since long before Linux 5: cloned, and has not executed
+ * anything (include/linux/sched.h). */
+#define PROCESS_FORKNOEXEC 0x40U
+
 struct process_stat {
     char name[64];
     char state;
+    int parent;
     int process_group;
     int session;
-    int terminal; /* device number as the kernel packs it, 0 for none */
+    int terminal;   /* device number as the kernel packs it, 0 for none */
+    unsigned flags; /* the kernel's PF_* */
+    uint64_t ticks; /* of processor time: clock ticks in user and in kernel mode */
     int nice;
     uint64_t start;    /* clock ticks since the boot */
     unsigned priority; /* of real-time policies */
@@ -86,6 +93,10 @@ struct process_stat {
 
 /* Parse the text of /proc/PID/stat. Returns 0 or -EINVAL (not recorded). */
 int process_stat_parse(const char *text, struct process_stat *stat);
+
+/* Read it. proc: descriptor of /proc. Returns 0, -ESRCH (not recorded) where there is no such
+ * process, or another negative errno (recorded). */
+int process_stat_read(int proc, int pid, struct process_stat *stat);
 
 /* The same of this process by system calls, but for terminal and start. */
 void process_stat_own(struct process_stat *stat);

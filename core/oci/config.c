@@ -16,7 +16,7 @@
 #include "core/oci/member.h"
 
 /* "1.MINOR.PATCH", with or without a pre-release part: "1.0.2-dev". */
-static int check_version(const struct json_field *root)
+static int read_version(struct config *config, const struct json_field *root)
 {
     struct json_field field = json_member(root, "ociVersion");
     const char *version = NULL;
@@ -33,6 +33,7 @@ static int check_version(const struct json_field *root)
     if (strncmp(version, "1.", 2) != 0 || minor == 0 || patch[0] != '.' ||
         strspn(patch + 1, "0123456789") == 0)
         return json_fail(&field, "expected a version 1.x.y, found \"%s\"", version);
+    config->version = version;
     return 0;
 }
 
@@ -83,6 +84,39 @@ static int read_mounts(struct config *config, const struct json_field *document)
     return result;
 }
 
+/* Notes for others, which find them in the state. */
+static int read_annotations(struct config *config, const struct json_field *document)
+{
+    struct json_field field = json_member(document, "annotations");
+    int result = json_check_object(&field);
+
+    if (result < 0 || !field.value)
+        return result;
+    json_object_object_foreach(field.value, key, value)
+    {
+        struct json_field member = {.value = value, .parent = &field, .key = key};
+        const char *text = NULL;
+
+        if (json_require(&member) < 0 || json_get_text(&member, &text) < 0)
+            return -EINVAL;
+    }
+    config->annotations = field.value;
+    return 0;
+}
+
+static int read_hooks(struct config *config, const struct json_field *document)
+{
+    struct json_field field = json_member(document, "hooks");
+    int result = json_check_object(&field);
+
+    for (int type = 0; result == 0 && type < HOOK_TYPES; type++) {
+        struct json_field list = json_member(&field, hook_name((enum hook_type)type));
+
+        result = hooks_read(&config->hooks[type], &list);
+    }
+    return result;
+}
+
 /* The strings alone: what they need is checked when the namespaces are known. */
 static int read_names(struct config *config, const struct json_field *document)
 {
@@ -113,7 +147,7 @@ static int read_document(struct config *config, const struct json_field *root)
     if (!json_object_is_type(root->value, json_type_object))
         return json_fail(root, "expected an object, found %s", json_type_text(root->value));
 
-    int result = check_version(root);
+    int result = read_version(config, root);
 
     if (result == 0)
         result = read_root(config, root);
@@ -123,6 +157,10 @@ static int read_document(struct config *config, const struct json_field *root)
         result = read_mounts(config, root);
     if (result == 0)
         result = read_names(config, root);
+    if (result == 0)
+        result = read_annotations(config, root);
+    if (result == 0)
+        result = read_hooks(config, root);
     if (result == 0)
         result = config_read_linux(config, root);
     if (result == 0)
@@ -184,6 +222,8 @@ void config_free(struct config *config)
         free(config->mounts[i].options);
         idmaps_free(&config->mounts[i].maps);
     }
+    for (int type = 0; type < HOOK_TYPES; type++)
+        hooks_free(&config->hooks[type]);
     free(config->mounts);
     free(config->process.args);
     free(config->process.env);

@@ -17,6 +17,7 @@
 #include "core/linux/namespace.h"
 #include "core/linux/schedule.h"
 #include "core/linux/time_namespace.h"
+#include "core/oci/hooks.h"
 
 struct json_object;
 
@@ -79,6 +80,9 @@ struct config_sysctl {
 
 struct config {
     struct json_object *document;
+    const char *version;             /* ociVersion */
+    struct json_object *annotations; /* NULL: not given; all members are strings */
+    struct hooks hooks[HOOK_TYPES];
     const char *root_path; /* as written: may be relative to the bundle; NULL: no root object */
     bool root_readonly;
     const char *hostname;           /* NULL: not given */

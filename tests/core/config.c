@@ -251,12 +251,12 @@ static void what_is_not_applied_is_named(void **state)
         "\"uidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3,\"sise\":4}],"
         "\"gidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3}],\"typo\":[]}],"
         "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
-        "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
+        "\"hooks\":{\"prestart\":[],\"never\":1},"
         "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
         "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
         "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
         "/x? /root~1path? /mounts/0/uidMappings/0/sise? /mounts/0/typo? /process/apparmorProfile "
-        "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
+        "/process/usr? /hooks/never? /linux/resources/pids /linux/seccomp "
         "/linux/namespaces/0/paht? /*? ");
 }
 

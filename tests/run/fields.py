@@ -28,7 +28,7 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
     "issue 6": [
-        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
+        "/process/apparmorProfile", "/process/selinuxLabel", "/linux/cgroupsPath",
         "/linux/resources", "/linux/seccomp", "/linux/mountLabel", "/linux/intelRdt",
         "/linux/netDevices",
     ],
@@ -71,8 +71,8 @@ PROVEN = {
     "/mounts/*/type": "run/test_mounts.py::FileSystems.test_types",
     "/mounts/*/source": "run/test_mounts.py::Binds.test_file_and_directory",
     "/mounts/*/options": "run/test_mounts.py::Binds.test_each_option",
-    "/annotations": "applets/run.bats::fields that are not applied: a warning each, a refusal with "
-                    "--strict",
+    "/annotations": "lifecycle/test_state.py::State.test_fields",
+    "/hooks": "lifecycle/test_hooks.py::Hooks.test_each",
     "/linux/uidMappings": "run/test_namespaces.py::Mappings.test_root",
     "/linux/gidMappings": "run/test_namespaces.py::Mappings.test_root",
     "/linux/namespaces/*/type": "run/test_namespaces.py::New.test_each",

@@ -1,0 +1,114 @@
+/* A bundle: its configuration, and what is said about that.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/base/text.h"
+#include "core/base/trace.h"
+#include "core/linux/capability.h"
+#include "core/oci/config.h"
+#include "core/oci/json.h"
+
+int bundle_load(struct config *config, const char *bundle, const char *file)
+{
+    step("read the configuration");
+    autofree char *path = NULL;
+    autoclose int fd = -1;
+    const char *name = file;
+    if (!name && asprintf(&path, "%s/config.json", bundle) < 0)
+        return fail(ENOMEM, "cannot open bundle %s", bundle);
+    if (name && strcmp(name, "-") == 0) {
+        name = "standard input";
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    } else {
+        name = name ? name : path;
+        fd = open(name, O_RDONLY | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        int result = fail(errno, "cannot open %s", name);
+        if (!file)
+            error_hint("make one with: shimbox spec --bundle %s", bundle);
+        return result;
+    }
+    autotext struct text text = {0};
+    int result = read_all(fd, name, JSON_BYTES_MAX, &text);
+    return result < 0 ? result
+                      : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+struct unapplied {
+    bool strict;
+    bool found;
+};
+
+static void note_unapplied(void *context, const char *pointer, bool known)
+{
+    struct unapplied *unapplied = context;
+    const char *why = known ? "is not applied yet" : "is not known";
+    if (unapplied->strict && !unapplied->found)
+        fail_config(pointer, "%s (--strict)", why);
+    else if (!unapplied->strict)
+        report_warning("%s %s", pointer, why);
+    unapplied->found = true;
+}
+
+int bundle_refuse_unapplied(const struct config *config)
+{
+    struct unapplied unapplied = {.strict = true};
+    config_unapplied(config, note_unapplied, &unapplied);
+    return unapplied.found ? -EINVAL : 0;
+}
+
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
+void bundle_warn(const struct config *config, bool unapplied)
+{
+    struct unapplied found = {.strict = false};
+    if (unapplied)
+        config_unapplied(config, note_unapplied, &found);
+    warn_ambient(&config->process);
+}
+
+int bundle_name(const struct config *config, const char *rootfs, char **bundle, char **root)
+{
+    const char *path = rootfs ? rootfs : config->root_path;
+    int result = absolute_path(".", bundle);
+    if (result < 0)
+        return result;
+    /* "/." of absolute_path() */
+    size_t length = strlen(*bundle);
+    (*bundle)[length > 3 ? length - 2 : 1] = '\0';
+    return path ? absolute_path(path, root) : 0;
+}
+
+int bundle_check_terminal(const struct config *config, const char *socket, bool detached)
+{
+    bool terminal = config->process.terminal;
+    if (terminal && detached && !socket)
+        return fail_config("/process/terminal", "cannot allocate tty if the container is detached "
+                                                "without setting --console-socket");
+    if (socket && (!terminal || !detached))
+        return fail_usage("--console-socket: for a detached container with process.terminal");
+    return 0;
+}

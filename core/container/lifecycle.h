@@ -1,0 +1,75 @@
+/* What can be done with a container that exists. runtime-spec, runtime.md, "Operations".
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the state of the container does not allow it, the error has the words of runc, which
+ * engines look for.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/container/record.h"
+#include "core/container/state.h"
+
+enum status {
+    STATUS_CREATING, /* somebody is at it */
+    STATUS_CREATED,  /* its process waits for `start` */
+    STATUS_RUNNING,
+    STATUS_PAUSED,
+    STATUS_STOPPED, /* its process has ended, or was never there */
+};
+const char *status_name(enum status status);
+
+/* A container that was looked up. */
+struct lifecycle {
+    struct state state;
+    struct record record;
+    bool recorded; /* there is a record; else its creation was begun, or was killed before that */
+    enum status status;
+    int proc; /* /proc */
+};
+#define NO_LIFECYCLE ((struct lifecycle){.state = NO_STATE, .proc = -1})
+
+/* Look one up, without a lock. -ENOENT (recorded): there is none. If there is a directory all the
+ * same, lifecycle->state is that: it was left behind, or somebody is at work (STATUS_CREATING).
+ * Other errors leave it open as well: a record that cannot be used. Close it in any case. */
+int lifecycle_open(struct lifecycle *lifecycle, const char *root, const char *id);
+
+/* Look at an entry that is open already (taken over). */
+int lifecycle_take(struct lifecycle *lifecycle, struct state *state);
+
+/* Lock it, and look again. */
+int lifecycle_lock(struct lifecycle *lifecycle);
+void lifecycle_close(struct lifecycle *lifecycle);
+#define autolifecycle __attribute__((cleanup(lifecycle_close)))
+
+/* A pidfd of its first process, which is sure to be that. Returns it, -ESRCH (not recorded) when it
+ * has ended, or another negative errno (recorded). */
+int lifecycle_pidfd(const struct lifecycle *lifecycle);
+
+/* Send a signal to its first process, or to all of its processes; 0 only asks whether one could.
+ * Returns 0 or a negative errno (recorded; -ESRCH: it is not running). */
+int lifecycle_kill(const struct lifecycle *lifecycle, int number, bool all);
+
+/* Its processes, in the order of their pids, as this pid namespace numbers them: those in its pid
+ * namespace and below; where it shares ours, its first process and what descends from that. *pids:
+ * allocated, also when there are none. Returns 0 or a negative errno (recorded). */
+int lifecycle_pids(const struct lifecycle *lifecycle, pid_t **pids, size_t *count);
+
+/* Is that process one of those? */
+bool lifecycle_has(const struct lifecycle *lifecycle, pid_t pid);
+
+/* Remove the container with all that belongs to it, then execute its poststop hooks. force: kill it
+ * if it runs; a container without a usable record loses its directory. Returns 0 or a negative
+ * errno (recorded). */
+int lifecycle_delete(struct lifecycle *lifecycle, bool force);
+
+/* Remove it after a failure, whose record stays. */
+void lifecycle_discard(struct lifecycle *lifecycle);
+
+/* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is
+ * a container that somebody may want (-EEXIST, recorded). Returns 0 or a negative errno (recorded).
+ */
+int lifecycle_sweep(struct state *state);

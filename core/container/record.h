@@ -1,0 +1,78 @@
+/* state.json: what is known of a container between two commands.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * It is written before what it tells of is made, so that after kill -9 or a loss of power all is
+ * known that has to be removed. A process is told by its pid together with its start time and the
+ * boot, since pids are given away again. Version 1; others are refused.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/oci/hooks.h"
+
+struct config;
+struct json_object;
+struct process;
+struct state;
+struct text;
+
+#define RECORD_BOOT 40
+#define RECORD_TIME 40
+
+/* A process, which may have ended. */
+struct record_process {
+    pid_t pid;      /* 0: none */
+    uint64_t start; /* proc_pid_stat(5), field 22 */
+};
+
+struct record {
+    struct json_object *document; /* owned, after record_read(): strings point into it */
+    const char *id;
+    const char *version; /* ociVersion of the config */
+    const char *bundle;  /* absolute */
+    const char *rootfs;  /* absolute; "": none */
+    const char *cgroup;  /* "": none */
+    char created[RECORD_TIME];
+    char boot[RECORD_BOOT]; /* the kernel's boot_id */
+    uint32_t owner;         /* uid of who created it */
+    bool ready;             /* its creation is complete */
+    struct record_process init;
+    struct record_process runner; /* `run` in the foreground, which removes the entry in the end */
+    struct json_object *annotations; /* NULL: none */
+    struct hooks poststart;
+    struct hooks poststop;
+};
+
+/* That of a new container, made from its config, whose strings it uses. bundle, rootfs: absolute;
+ * rootfs may be NULL. Returns 0 or a negative errno (recorded). */
+int record_init(struct record *record, const struct config *config, const char *id,
+                const char *bundle, const char *rootfs);
+
+/* Write it to the entry, which must be locked: to a temporary file, synced, and renamed. Returns 0
+ * or a negative errno (recorded). */
+int record_write(struct state *state, const struct record *record);
+
+/* Read it from the entry, and check it: it belongs to us alone, is of the right version, and about
+ * this ID. Returns 0 or a negative errno (recorded, but for -ENOENT: there is none). Free it. */
+int record_read(const struct state *state, struct record *record);
+
+/* Release what record_read() has made. */
+void record_free(struct record *record);
+#define autorecord __attribute__((cleanup(record_free)))
+
+/* Append what `state`, `list` and hooks are told, a JSON object: runtime-spec, runtime.md, "State",
+ * and what runc adds to it. pid: 0 where there is none. indent: on several lines. */
+void record_tell(const struct record *record, const char *status, pid_t pid, const char *owner,
+                 bool indent, struct text *text);
+
+/* Fill in who a process is. Returns 0 or a negative errno (recorded). */
+int record_process(struct record_process *process, int proc, pid_t pid);
+
+/* The same of this process. */
+int record_own(struct record_process *process, int proc);
+
+/* The present boot. Returns 0 or a negative errno (recorded). */
+int record_boot(char boot[RECORD_BOOT]);

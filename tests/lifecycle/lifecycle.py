@@ -1,0 +1,131 @@
+"""Containers that are created, started, killed and deleted, for the tests of these commands.
+SPDX-License-Identifier: Apache-2.0
+
+What is true of a container is read from /proc and from its files, not asked of the commands.
+"""
+
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
+# pylint: disable=wrong-import-position
+from container import ContainerTest, Result  # noqa: E402
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def process_start(pid):
+    """Field 22 of /proc/PID/stat, or None."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def process_state(pid):
+    """The letter of /proc/PID/stat, or None."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+class LifecycleTest(ContainerTest):
+    """A bundle, and a state directory, which must be empty in the end. Containers become children of
+    this process, as they become an engine's."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        cls.bundle = f"{cls.dir}/bundle"
+        os.mkdir(cls.bundle)
+
+    def setUp(self):
+        super().setUp()
+        self.root = f"{self.dir}/state-{self._testMethodName}"
+        self.write(self.config("sigwait"))
+
+    def tearDown(self):
+        left = sorted(os.listdir(self.root)) if os.path.isdir(self.root) else []
+        for name in left:
+            self.shim("delete", "--force", name)
+        self.reap()
+        self.assertEqual(left, [], "containers left behind")
+        super().tearDown()
+
+    def write(self, config, bundle=None):
+        pathlib.Path(bundle or self.bundle, "config.json").write_text(json.dumps(config))
+
+    def shim(self, *arguments, prefix=(), root=None, **more):
+        """shimbox --root ROOT ARGUMENTS..., to its end."""
+        more.setdefault("stdin", subprocess.DEVNULL)
+        done = subprocess.run([*prefix, self.shimbox, "--root", root or self.root, *arguments], text=True,
+                              errors="replace", check=False, timeout=20, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, **more)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def good(self, *arguments, **more):
+        """The same, which must succeed and say nothing on standard error. Returns what it answers."""
+        result = self.shim(*arguments, **more)
+        self.assertEqual((result.status, result.stderr), (0, ""), result)
+        return result.stdout
+
+    def bad(self, message, *arguments, **more):
+        """The same, which must fail with one line that holds the message."""
+        result = self.shim(*arguments, **more)
+        self.assertEqual((result.status, result.stdout), (1, ""), result)
+        self.assertIn(message, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1, result)
+        self.assertRegex(result.stderr, rf"^shimbox {arguments[0]}: ")
+        return result
+
+    def create(self, name, *options, output=None, **more):
+        """Create it; what its program writes goes to a file. Returns its pid."""
+        # The container has these as well, and keeps them open: so no pipe, whose end would not come.
+        with open(output or os.devnull, "w", encoding="utf-8") as stdout, \
+                open(f"{self.dir}/stderr", "w+", encoding="utf-8") as stderr:
+            done = subprocess.run(
+                [self.shimbox, "--root", self.root, "create", "--bundle", self.bundle, *options, name],
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, check=False, timeout=20, **more)
+            stderr.seek(0)
+            self.assertEqual((done.returncode, stderr.read()), (0, ""))
+        return self.record(name)["init"]["pid"]
+
+    def record(self, name):
+        return json.loads(pathlib.Path(self.root, name, "state.json").read_text())
+
+    def state(self, name):
+        return json.loads(self.good("state", name))
+
+    def status(self, name):
+        return self.state(name)["status"]
+
+    def reap(self):
+        """Children that have ended; not those that a subprocess object waits for."""
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+
+    def wait_stopped(self, pid, seconds=10):
+        end = time.monotonic() + seconds
+        while process_state(pid) not in (None, "Z", "X"):
+            self.assertLess(time.monotonic(), end, f"{pid} does not end")
+            time.sleep(0.005)
+
+    def stop(self, name):
+        """Kill it from outside, and wait until it is gone."""
+        pid = self.record(name)["init"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        self.wait_stopped(pid)
