@@ -108,7 +108,8 @@ static int visit(void *context, struct state *state)
     int result = lifecycle_take(&lifecycle, state);
     const char *id = state_id(&lifecycle.state);
     /* Deleted while we were looking, or somebody is at it; then there is nothing to tell. */
-    if (result < 0 && (lifecycle.status == STATUS_CREATING || access(lifecycle.state.path, F_OK) < 0)) {
+    if (result < 0 &&
+        (lifecycle.status == STATUS_CREATING || access(lifecycle.state.path, F_OK) < 0)) {
         error_clear();
         return 0;
     }

@@ -185,7 +185,7 @@ static int run_nameless(struct container *container)
     for (int type = 0; type < HOOK_TYPES; type++) {
         if (container->config->hooks[type].count == 0)
             continue;
-        int result = fail_config("/hooks", "hooks are told of a container by its ID, which is missing: run ID");
+        int result = fail_config("/hooks", "hooks are told of a container by its ID: run ID");
         error_step("read configuration");
         return result;
     }

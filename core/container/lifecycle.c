@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "core/container/hooks.h"
 #include "core/linux/process.h"
 #include "core/linux/process_status.h"
+#include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
 
 /* Milliseconds: for whoever else is at work on the container; for a process to end that was killed,
@@ -167,18 +169,42 @@ static int fail_not_running(const struct lifecycle *lifecycle)
     return fail_state(ESRCH, "%s: container not running", state_id(&lifecycle->state));
 }
 
+/* Get hold of those that are still the container's, then send: whose parent has been killed would
+ * not be found to be any more. fds: as many as pids, -1 at first. */
+static int signal_each(const struct lifecycle *lifecycle, const pid_t *pids, int *fds, size_t count,
+                       int number)
+{
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = sys_pidfd_open(pids[i]);
+        if (fds[i] < 0 && errno != ESRCH && errno != EINVAL)
+            return fail(errno, "cannot get hold of process %d", (int)pids[i]);
+        if (fds[i] >= 0 && !lifecycle_has(lifecycle, pids[i]))
+            close_fd(&fds[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i] >= 0 && sys_pidfd_send_signal(fds[i], number) < 0 && errno != ESRCH)
+            return fail(errno, "cannot send signal %d to process %d", number, (int)pids[i]);
+    }
+    return 0;
+}
+
 static int kill_all(const struct lifecycle *lifecycle, int number)
 {
     autofree pid_t *pids = NULL;
     size_t count;
     int result = lifecycle_pids(lifecycle, &pids, &count);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        autoclose int pidfd = sys_pidfd_open(pids[i]);
-        /* Whatever has that pid by now is a process of the container, or not meant. */
-        if (pidfd >= 0 && lifecycle_has(lifecycle, pids[i]) &&
-            sys_pidfd_send_signal(pidfd, number) < 0 && errno != ESRCH)
-            result = fail(errno, "cannot send signal %d to process %d", number, (int)pids[i]);
-    }
+    if (result < 0 || count == 0)
+        return result;
+    struct rlimit before;
+    rlimit_raise_files(64 + count, &before);
+    autofree int *fds = malloc(count * sizeof(*fds));
+    if (!fds)
+        return fail(ENOMEM, "cannot send signals to %zu processes", count);
+    for (size_t i = 0; i < count; i++)
+        fds[i] = -1;
+    result = signal_each(lifecycle, pids, fds, count, number);
+    for (size_t i = 0; i < count; i++)
+        close_fd(&fds[i]);
     return result;
 }
 
