@@ -58,7 +58,7 @@ struct unsaid {
 static void warn(void *context)
 {
     const struct unsaid *unsaid = context;
-    bundle_warn(unsaid->config, !unsaid->strict);
+    bundle_warn(unsaid->config, unsaid->strict);
 }
 
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
@@ -140,7 +140,7 @@ static int create(const struct call *call)
     if (result < 0)
         return result;
     struct config config = {0};
-    result = bundle_load(&config, values->bundle ? values->bundle : ".", NULL);
+    result = bundle_read(&config, values->bundle ? values->bundle : ".", NULL);
     if (result < 0)
         error_step("read configuration");
     else

@@ -17,7 +17,6 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
-#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/bundle.h"
 #include "core/container/container.h"
@@ -29,7 +28,6 @@
 #include "core/linux/console_socket.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
-#include "core/oci/json.h"
 #include "core/oci/spec_default.h"
 #include "core/oci/spec_edit.h"
 
@@ -126,7 +124,7 @@ static int load_config(const struct run_options *values, enum spec_form form, st
     if (values->tty)
         return fail_usage("--tty: not together with --bundle or --config (which can have "
                           "process.terminal)");
-    return bundle_load(config, values->bundle, values->config);
+    return bundle_read(config, values->bundle, values->config);
 }
 
 /* What is typed comes from standard input; if the configuration came from there, there is nothing
@@ -167,14 +165,15 @@ struct occasions {
 static void warn(void *context)
 {
     const struct occasions *occasions = context;
-    bundle_warn(occasions->config, !occasions->strict);
+    bundle_warn(occasions->config, occasions->strict);
 }
 
-static void release(void *context)
+static int release(void *context)
 {
     const struct occasions *occasions = context;
     close_fd(occasions->overlay);
     config_free(occasions->config);
+    return 0;
 }
 
 static const struct driver driver = {.setting_up = warn, .running = release};
@@ -362,12 +361,12 @@ static const struct applet applet = {
         "\n"
         "Without --bundle and --config the default specification is used (see spec). Without "
         "--rootfs as well, the root is a small tmpfs that holds shimbox and its links, so that "
-        "this "
-        "works on any machine with nothing but the binary. ARG... takes the place of the "
+        "this works on any machine with nothing but the binary. ARG... takes the place of the "
         "configuration's program.\n"
         "\n"
-        "ID names the container while it runs: no other one can have it under the same --root "
-        "(default /run/shimbox; for an ordinary user $XDG_RUNTIME_DIR/shimbox, else "
+        "ID names the container while it runs, for kill, ps and the like: no other one can have it "
+        "under the same --root (default /run/shimbox; for an ordinary user "
+        "$XDG_RUNTIME_DIR/shimbox, else "
         "/tmp/shimbox-UID).\n"
         "\n"
         "An ordinary user gets a user namespace: with the subordinate ids of /etc/subuid and "
@@ -375,8 +374,8 @@ static const struct applet applet = {
         "and sysfs cannot be had, those of the outside are bound.\n"
         "\n"
         "With process.terminal, or --tty, the program has a terminal of the container's own. What "
-        "is "
-        "typed on standard input goes there, what it shows to standard output. If standard input "
+        "is typed on standard input goes there, what it shows to standard output. If standard "
+        "input "
         "is a terminal, that is raw meanwhile, and gets its modes back in the end (not after kill "
         "-9 of shimbox: then `stty sane` helps). The size is that of the caller's terminal, else "
         "consoleSize. The end of an input that is no terminal is typed as ^D, once.\n"

@@ -1,10 +1,11 @@
-/* A bundle: its configuration, and what is said about that.
+/* The configuration of a container as a command is given it, and what there is to say about it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "core/container/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,31 +20,36 @@
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 
-int bundle_load(struct config *config, const char *bundle, const char *file)
+int bundle_read_stream(struct config *config, int stream, const char *name)
+{
+    autotext struct text text = {0};
+    int result = read_all(stream, name, JSON_BYTES_MAX, &text);
+    return result < 0 ? result
+                      : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+int bundle_read(struct config *config, const char *bundle, const char *file)
 {
     step("read the configuration");
     autofree char *path = NULL;
-    autoclose int fd = -1;
+    autoclose int stream = -1;
     const char *name = file;
     if (!name && asprintf(&path, "%s/config.json", bundle) < 0)
         return fail(ENOMEM, "cannot open bundle %s", bundle);
     if (name && strcmp(name, "-") == 0) {
         name = "standard input";
-        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        stream = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     } else {
         name = name ? name : path;
-        fd = open(name, O_RDONLY | O_CLOEXEC);
+        stream = open(name, O_RDONLY | O_CLOEXEC);
     }
-    if (fd < 0) {
+    if (stream < 0) {
         int result = fail(errno, "cannot open %s", name);
         if (!file)
             error_hint("make one with: shimbox spec --bundle %s", bundle);
         return result;
     }
-    autotext struct text text = {0};
-    int result = read_all(fd, name, JSON_BYTES_MAX, &text);
-    return result < 0 ? result
-                      : config_parse(config, name, text.data ? text.data : "", text.length);
+    return bundle_read_stream(config, stream, name);
 }
 
 struct unapplied {
@@ -82,11 +88,11 @@ static void warn_ambient(const struct config_process *process)
     }
 }
 
-void bundle_warn(const struct config *config, bool unapplied)
+void bundle_warn(const struct config *config, bool strict)
 {
-    struct unapplied found = {.strict = false};
-    if (unapplied)
-        config_unapplied(config, note_unapplied, &found);
+    struct unapplied unapplied = {.strict = false};
+    if (!strict)
+        config_unapplied(config, note_unapplied, &unapplied);
     warn_ambient(&config->process);
 }
 

@@ -1,4 +1,4 @@
-/* A bundle: a folder with config.json and, mostly, the root file system. runtime-spec, bundle.md.
+/* The configuration of a container as a command is given it, and what there is to say about it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -6,16 +6,21 @@
 #include <stdbool.h>
 
 struct config;
-struct config_process;
 
-/* Read the configuration file of that name, "-" for standard input; or, where it is NULL, the
- * config.json of the bundle. Returns 0 or a negative errno (recorded); on success the caller frees
- * the config. */
-int bundle_load(struct config *config, const char *bundle, const char *file);
+/* Read the configuration: from file ("-": standard input), or where that is NULL, from config.json
+ * of the bundle. Returns 0 or a negative errno (recorded). */
+int bundle_read(struct config *config, const char *bundle, const char *file);
 
-/* --strict: a field that is not applied is an error, before anything is done. Returns 0 or -EINVAL
- * (recorded). */
+/* The same from a stream that is open. name: for messages. */
+int bundle_read_stream(struct config *config, int stream, const char *name);
+
+/* With --strict: a field that is not applied is an error, before anything is done. Returns 0 or a
+ * negative errno (recorded with the field). */
 int bundle_refuse_unapplied(const struct config *config);
+
+/* Warn of fields that are not applied (not with --strict, which has refused them), and of ambient
+ * capabilities that the program will not have. */
+void bundle_warn(const struct config *config, bool strict);
 
 /* What the state tells of a container, when this process has entered its bundle: that directory,
  * and the root file system (rootfs, or else the config's; NULL where there is none), absolute. Both
@@ -25,6 +30,3 @@ int bundle_name(const struct config *config, const char *rootfs, char **bundle, 
 /* May its terminal go where it was asked to? socket: of --console-socket, or NULL; detached: nobody
  * is there to relay it. Returns 0 or -EINVAL (recorded). */
 int bundle_check_terminal(const struct config *config, const char *socket, bool detached);
-
-/* Warn of fields that are not applied, one by one; and, always, of capabilities that are lost. */
-void bundle_warn(const struct config *config, bool unapplied);

@@ -10,7 +10,9 @@
  *     hooks       all is mounted, its root is not changed yet, and it waits
  *     terminal    it has a terminal, and goes on
  *     ready       limits are set, all is done but for the user and the program, and it waits
- *     running     the program runs; or waits to be started, where there is a start fifo
+ *     running     the program runs; or waits to be started, where there is a start fifo: then the
+ *                 child is not ours any more after this
+ *     ended       it has run and ended, and all that it left behind is gone
  *
  * Every function may be NULL: then there is nothing to do. With a negative errno (recorded) the
  * child ends, and all that was made is taken back.
@@ -35,7 +37,8 @@ struct driver {
      * the terminal and our own standard streams. Returns 0 or a negative errno (recorded). */
     int (*terminal)(void *context, int *master);
     void (*setting_up)(void *context);
-    void (*running)(void *context);
+    int (*running)(void *context);
+    void (*ended)(void *context, int wait_status);
     /* A descriptor to wait for from first to last, -1 for none at present, and what to do when it
      * is ready to be read or has failed. serve() returns DRIVER_GO if that is the answer that was
      * promised with DRIVER_LATER, else DRIVER_LATER, or a negative errno (recorded) to end the

@@ -80,7 +80,7 @@ static void set_up(void *context)
 }
 
 /* With `run`, this is the time of `start`; from now on others may come to it. */
-static void begin_running(void *context)
+static int begin_running(void *context)
 {
     struct keeper *keeper = context;
     if (keeper->foreground) {
@@ -88,8 +88,7 @@ static void begin_running(void *context)
                       status_name(STATUS_RUNNING), keeper->pid);
         state_unlock(keeper->state);
     }
-    if (keeper->running)
-        keeper->running(keeper->context);
+    return keeper->running ? keeper->running(keeper->context) : 0;
 }
 
 /* In tables, so that nothing is waited for that nobody does. */

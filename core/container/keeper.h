@@ -25,7 +25,7 @@ struct keeper {
     bool kept;                         /* and leaves the entry then */
     int console;                       /* connection to who wants the terminal, -1: it is relayed */
     void (*setting_up)(void *context); /* as in driver.h, for the caller */
-    void (*running)(void *context);
+    int (*running)(void *context);
     void *context;
 
     /* Its own. */

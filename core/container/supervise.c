@@ -18,6 +18,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/driver.h"
 #include "core/container/supervision.h"
 #include "core/container/terminal.h"
 #include "core/linux/process.h"
@@ -161,5 +162,7 @@ int supervise_container(const struct container *container, struct process *child
         end_orphans(&supervision);
     if (result < 0 && supervision.pid_file)
         unlink(container->pid_file);
+    if (result == 0 && !supervision.created && container->driver && container->driver->ended)
+        container->driver->ended(container->driver_context, supervision.status);
     return result < 0 ? result : process_exit_code(supervision.status);
 }

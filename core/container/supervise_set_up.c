@@ -205,10 +205,11 @@ static int idmap_for_child(const struct supervision *supervision, uint32_t numbe
     return sync_send(supervision->channel, SYNC_IDMAPPED);
 }
 
-static void tell_running(const struct container *container)
+static int tell_running(const struct container *container)
 {
-    if (container->driver && container->driver->running)
-        container->driver->running(container->driver_context);
+    return container->driver && container->driver->running
+               ? container->driver->running(container->driver_context)
+               : 0;
 }
 
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
@@ -225,9 +226,9 @@ static int begin_program(struct supervision *supervision)
         if (sigismember(&supervision->pending, number) == 1)
             sys_pidfd_send_signal(supervision->child->pidfd, number);
     }
-    tell_running(supervision->container);
+    int result = tell_running(supervision->container);
     step("wait for the program's end");
-    return 0;
+    return result;
 }
 
 /* It waits at the start fifo, and is not to end with us any more. */
@@ -235,10 +236,12 @@ static int leave(struct supervision *supervision)
 {
     if (!supervision->released || supervision->container->start_fifo < 0)
         return fail(EPROTO, "message out of order from the container");
+    int result = tell_running(supervision->container);
+    if (result < 0)
+        return result;
     supervision->created = true;
     supervision->child->pid = 0;
     close_fd(&supervision->child->pidfd);
-    tell_running(supervision->container);
     return 0;
 }
 

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/linux/packet.h"
 
 int console_socket_connect(const char *path)
 {
@@ -31,23 +31,6 @@ int console_socket_connect(const char *path)
 int console_socket_send(int connection, int master)
 {
     static const char name[] = "/dev/ptmx";
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)name, .iov_len = strlen(name)};
-    struct msghdr packet = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &master, sizeof(int));
-    while (sendmsg(connection, &packet, MSG_NOSIGNAL) < 0) {
-        if (errno != EINTR)
-            return fail(errno, "cannot send the terminal to the console socket");
-    }
-    return 0;
+    int result = packet_send(connection, name, strlen(name), master);
+    return result < 0 ? fail(-result, "cannot send the terminal to the console socket") : 0;
 }

@@ -55,9 +55,15 @@ static int terminal(void *context, int *master)
     return note(play, 't');
 }
 
-static void running(void *context)
+static int running(void *context)
 {
-    note(context, 'x');
+    return note(context, 'x');
+}
+
+static void ended(void *context, int wait_status)
+{
+    assert_true(WIFEXITED(wait_status));
+    note(context, 'e');
 }
 
 static int descriptor(const void *context)
@@ -79,6 +85,7 @@ static const struct driver driver = {.made = made,
                                      .terminal = terminal,
                                      .setting_up = setting_up,
                                      .running = running,
+                                     .ended = ended,
                                      .descriptor = descriptor,
                                      .serve = serve};
 
@@ -114,7 +121,7 @@ static void a_driver_is_asked_in_order(void **state)
         begin_play(&play);
         play.later = *later;
         assert_int_equal(supervise(true, whole, true), 0);
-        assert_string_equal(play.asked, "mshtrx");
+        assert_string_equal(play.asked, "mshtrxe");
         assert_int_equal(isatty(play.master), 1);
         end_play(&play);
     }
@@ -122,13 +129,13 @@ static void a_driver_is_asked_in_order(void **state)
 
 static void a_driver_refuses(void **state)
 {
-    static const char *const asked[] = {"m", "msh", "msht", "mshtr"};
+    static const char *const asked[] = {"m", "msh", "msht", "mshtr", "mshtrx"};
     struct play play;
     (void)state;
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
         begin_play(&play);
         play.refused = asked[i][strlen(asked[i]) - 1];
-        assert_int_equal(supervise(true, whole, false), -ENOTSUP);
+        assert_int_equal(supervise(true, whole, play.refused == 'x'), -ENOTSUP);
         assert_string_equal(error_get()->text, "refused");
         assert_string_equal(play.asked, asked[i]);
         assert_int_equal(waitpid(-1, NULL, 0), -1);
