@@ -80,10 +80,13 @@ static int create_container(const struct create_options *values, struct containe
     autofree char *root = NULL;
     struct unsaid unsaid = {.config = container->config, .strict = values->strict};
     int result = container_prepare(container);
-    if (result == 0)
-        result = bundle_name(container->config, NULL, &bundle, &root);
     if (result < 0)
         return result;
+    result = bundle_name(container->config, NULL, &bundle, &root);
+    if (result < 0) {
+        error_step("keep state");
+        return result;
+    }
     struct keeper keeper = {.state = state,
                             .bundle = bundle,
                             .rootfs = root,

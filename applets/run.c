@@ -213,8 +213,10 @@ static int run_kept(const struct run_options *values, struct container *containe
     autofree char *bundle = NULL;
     autofree char *root = NULL;
     int result = bundle_name(container->config, container->rootfs, &bundle, &root);
-    if (result < 0)
+    if (result < 0) {
+        error_step("keep state");
         return result;
+    }
     struct keeper keeper = {.state = occasions->state,
                             .bundle = bundle,
                             .rootfs = root,

@@ -99,6 +99,7 @@ void bundle_warn(const struct config *config, bool strict)
 int bundle_name(const struct config *config, const char *rootfs, char **bundle, char **root)
 {
     const char *path = rootfs ? rootfs : config->root_path;
+    step("note the state");
     int result = absolute_path(".", bundle);
     if (result < 0)
         return result;

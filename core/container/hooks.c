@@ -84,7 +84,6 @@ static int begin(struct execution *execution, const struct text *state)
         return result;
     execution->output = ends[0];
     autoclose int output = ends[1];
-    trace_flush();
     pid_t pid = process_clone(0, -1, &execution->process);
     if (pid == 0)
         execute(execution, output);

@@ -34,13 +34,22 @@ static int record_child(struct keeper *keeper)
     return result;
 }
 
+static int keep_record(struct keeper *keeper, int result)
+{
+    if (result == 0)
+        result = record_write(keeper->state, &keeper->record);
+    if (result < 0)
+        error_step("keep state");
+    return result;
+}
+
 /* A hook may ask for the state, or tell somebody who will. */
 static int made_with_hooks(void *context, const struct process *child)
 {
     struct keeper *keeper = context;
     (void)child;
-    int result = record_child(keeper);
-    return result < 0 ? result : record_write(keeper->state, &keeper->record);
+    step("note the state");
+    return keep_record(keeper, record_child(keeper));
 }
 
 static int run_hooks(void *context)
@@ -51,8 +60,10 @@ static int run_hooks(void *context)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         int result = hooks_run(&hooks[types[i]], types[i], &keeper->record,
                                status_name(STATUS_CREATING), keeper->pid);
-        if (result < 0)
+        if (result < 0) {
+            error_step("run hooks");
             return result;
+        }
     }
     return DRIVER_GO;
 }
@@ -61,9 +72,10 @@ static int run_hooks(void *context)
 static int make_ready(void *context)
 {
     struct keeper *keeper = context;
+    step("note the state");
     int result = keeper->pid ? 0 : record_child(keeper);
     keeper->record.ready = true;
-    return result < 0 ? result : record_write(keeper->state, &keeper->record);
+    return keep_record(keeper, result);
 }
 
 static int send_terminal(void *context, int *master)
@@ -119,6 +131,7 @@ int keeper_begin(struct keeper *keeper, struct container *container)
 {
     const struct config *config = container->config;
     bool hooked = false;
+    step("note the state");
     keeper->container = container;
     for (int type = HOOK_PRESTART; type <= HOOK_START_CONTAINER; type++)
         hooked = hooked || config->hooks[type].count > 0;
@@ -132,6 +145,8 @@ int keeper_begin(struct keeper *keeper, struct container *container)
     container->wait_for_hooks = hooked;
     container->driver = &drivers[hooked][keeper->console >= 0];
     container->driver_context = keeper;
+    if (result < 0)
+        error_step("keep state");
     return result;
 }
 
@@ -139,7 +154,7 @@ void keeper_undo(struct keeper *keeper)
 {
     struct error kept = *error_get();
     error_clear();
-    step("take the container back");
+    step("take the state back");
     if (keeper->state->locked || state_lock(keeper->state, 10000) == 0)
         keeper->state->claimed = state_clear(keeper->state) == 0;
     error_clear();
@@ -153,7 +168,7 @@ void keeper_undo(struct keeper *keeper)
 static int make_fifo(struct keeper *keeper)
 {
     int directory = keeper->state->fd;
-    step("make the start fifo");
+    step("make the start fifo beside the state");
     if (mkfifoat(directory, fifo_name, 0600) < 0 || fchmodat(directory, fifo_name, 0622, 0) < 0)
         return fail(errno, "cannot make the start fifo");
     int fd = openat(directory, fifo_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -163,6 +178,7 @@ static int make_fifo(struct keeper *keeper)
 int keeper_create(struct keeper *keeper)
 {
     int fifo = make_fifo(keeper);
+
     int result = fifo < 0 ? fifo : 0;
     keeper->container->start_fifo = fifo < 0 ? -1 : fifo;
     if (result == 0)
@@ -188,6 +204,8 @@ static int remove_entry(struct keeper *keeper)
         error_clear();
         return 0;
     }
+    if (result < 0)
+        error_step("keep state");
     return result;
 }
 

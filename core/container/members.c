@@ -97,11 +97,14 @@ static int search_all(struct search *search)
         return result;
     }
     int result = 0;
-    for (struct dirent *entry; result == 0 && (entry = readdir(directory));) {
+    struct dirent *entry;
+    while (result == 0 && (errno = 0, entry = readdir(directory))) {
         uint32_t pid;
         if (parse_u32(entry->d_name, PROCESSES_MAX, &pid) == 0 && belongs(search, (pid_t)pid))
             result = add(search, (pid_t)pid);
     }
+    if (result == 0 && errno)
+        result = fail(errno, "cannot list processes");
     closedir(directory);
     return result;
 }

@@ -118,7 +118,7 @@ static void add_process(struct text *text, const char *key, const struct record_
 
 int record_write(struct state *state, const struct record *record)
 {
-    step("write state.json");
+    step("write the state");
     autotext struct text text = {0};
     text_append_format(&text, "{\"version\":%d", VERSION);
     add_text(&text, "ociVersion", record->version);
@@ -140,9 +140,7 @@ int record_write(struct state *state, const struct record *record)
     if (text.failed || asprintf(&path, "%s/%s", state->path, file_name) < 0)
         return fail(ENOMEM, "cannot write %s", file_name);
     int result = replace_file(path, 0600, text.data, text.length);
-    if (result < 0)
-        error_step("write state");
-    else
+    if (result == 0)
         state->claimed = false;
     return result;
 }
@@ -309,7 +307,7 @@ int record_read(const struct state *state, struct record *record)
 {
     autotext struct text text = {0};
     *record = (struct record){.version = "", .bundle = "", .rootfs = "", .cgroup = ""};
-    step("read state.json");
+    step("read the state");
     int result = open_record(state, &text);
     if (result == -ENOENT && !error_is_set())
         return result;

@@ -255,6 +255,9 @@ int setup_execute(struct container *container)
     int number =
         find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
                      path, sizeof(path));
+    /* Better known to who creates it than to who starts it; the execution tells the rest. */
+    if (!number && container->start_fifo >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+        number = errno;
     if (number)
         return fail_program(number, argv[0]);
     if (container->start_fifo >= 0) {

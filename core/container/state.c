@@ -77,13 +77,17 @@ static int open_root(const char *root, bool make)
     return take_fd(&fd);
 }
 
-/* Is fd still the directory that is called so? Its last owner may have removed it. */
-static bool is_current(int directory, const char *name, int fd)
+/* Is fd still the directory that is called so? Its last owner may have removed it. Returns 1, 0 or a
+ * negative errno (recorded). */
+static int is_current(int directory, const char *name, int fd)
 {
     struct stat opened;
     struct stat named;
-    return fstat(fd, &opened) == 0 && fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+    if (fstat(fd, &opened) < 0)
+        return fail(errno, "cannot examine %s", name);
+    if (fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : fail(errno, "cannot examine %s", name);
+    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 /* Absolute by the kernel's word, since the working directory changes. */
@@ -124,17 +128,22 @@ static int claim_entry(struct state *state, int root, const char *id)
     if (result == 0 && flock(state->fd, LOCK_EX | LOCK_NB) < 0) {
         int number = errno;
         state_release(state);
-        return number == EWOULDBLOCK ? fail_state(EEXIST, "container ID %s is in use", id)
-                                     : fail(number, "cannot lock the state of container %s", id);
+        /* Whoever has taken a new directory meanwhile keeps it. */
+        if (number == EWOULDBLOCK)
+            return fail_state(EEXIST, "container ID %s is in use", id);
+        result = fail(number, "cannot lock the state of container %s", id);
     }
-    if (result == 0 && !is_current(root, id, state->fd)) {
+    int current = result < 0 ? result : is_current(root, id, state->fd);
+    if (current == 0) {
         state_release(state);
         return -EAGAIN;
     }
-    if (result == 0) {
+    if (current > 0) {
         state->locked = true;
         result = made ? 0 : lifecycle_sweep(state);
         state->claimed = result == 0;
+    } else {
+        result = current;
     }
     /* Whoever has taken it meanwhile finds that it is not the current one any more. */
     if (result < 0 && made)
@@ -202,18 +211,18 @@ static int wait_for_lock(int fd, unsigned milliseconds)
 int state_lock(struct state *state, unsigned milliseconds)
 {
     const char *id = state_id(state);
-    step("lock the state of container %s", id);
+    step("lock the state");
     int result = wait_for_lock(state->fd, milliseconds);
     if (result == -EBUSY)
         return fail_state(EBUSY, "%s: another process is at work on this container", id);
     if (result < 0)
         return fail(-result, "cannot lock the state of container %s", id);
-    if (!is_current(AT_FDCWD, state->path, state->fd)) {
-        flock(state->fd, LOCK_UN);
-        return fail_state(ENOENT, "%s: container does not exist", id);
-    }
     state->locked = true;
-    return 0;
+    result = is_current(AT_FDCWD, state->path, state->fd);
+    if (result > 0)
+        return 0;
+    state_unlock(state);
+    return result < 0 ? result : fail_state(ENOENT, "%s: container does not exist", id);
 }
 
 void state_unlock(struct state *state)
@@ -244,19 +253,22 @@ int state_clear(struct state *state)
         return result;
     }
     int result = 0;
-    for (struct dirent *entry; result == 0 && (entry = readdir(directory));) {
+    struct dirent *entry;
+    while (result == 0 && (errno = 0, entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (unlinkat(state->fd, entry->d_name, 0) < 0 && errno != ENOENT)
             result = fail(errno, "cannot remove %s/%s", state->path, entry->d_name);
     }
+    if (result == 0 && errno)
+        result = fail(errno, "cannot read %s", state->path);
     closedir(directory);
     return result;
 }
 
 int state_remove(struct state *state)
 {
-    step("remove the state of container %s", state_id(state));
+    step("remove the state");
     int result = state_clear(state);
     if (result == 0 && rmdir(state->path) < 0 && errno != ENOENT)
         result = fail(errno, "cannot remove %s", state->path);
@@ -305,11 +317,14 @@ static int read_names(int root, struct names *names)
         return result;
     }
     int result = 0;
-    for (struct dirent *entry; result == 0 && (entry = readdir(directory));) {
+    struct dirent *entry;
+    while (result == 0 && (errno = 0, entry = readdir(directory))) {
         bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
         if (folder && entry->d_name[0] != '.')
             result = add_name(names, entry->d_name);
     }
+    if (result == 0 && errno)
+        result = fail(errno, "cannot list containers");
     closedir(directory);
     if (names->count > 0)
         qsort(names->items, names->count, sizeof(*names->items), compare_names);

@@ -4,6 +4,7 @@
 #include "core/linux/console_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,6 +32,10 @@ int console_socket_connect(const char *path)
 int console_socket_send(int connection, int master)
 {
     static const char name[] = "/dev/ptmx";
+    /* It was opened not to block, which goes along. */
+    int flags = fcntl(master, F_GETFL);
+    if (flags < 0 || fcntl(master, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return fail(errno, "cannot prepare the terminal for the console socket");
     int result = packet_send(connection, name, strlen(name), master);
     return result < 0 ? fail(-result, "cannot send the terminal to the console socket") : 0;
 }
