@@ -77,8 +77,8 @@ static int open_root(const char *root, bool make)
     return take_fd(&fd);
 }
 
-/* Is fd still the directory that is called so? Its last owner may have removed it. Returns 1, 0 or a
- * negative errno (recorded). */
+/* Is fd still the directory that is called so? Its last owner may have removed it. Returns 1, 0, or
+ * a negative errno (recorded). */
 static int is_current(int directory, const char *name, int fd)
 {
     struct stat opened;
