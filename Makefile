@@ -3,6 +3,7 @@
 #
 #   make [APPLETS="spec run"] [CC=...] [CFLAGS=...] [V=1]    build/shimbox
 #   make debug tests                  with sanitizers and glibc; the test programs
+#   make initramfs [FILES="FILE[:PLACE]..."]   build/initramfs, which boots
 #   make install uninstall PREFIX=/usr/local DESTDIR=        man completions lint bench fuzz dist clean
 
 VERSION := 0.1.0
@@ -187,6 +188,13 @@ install: all man completions
 uninstall:
 	$(Q)rm -f '$(BINARY)' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)' \
 	    $(patsubst $(OUT)/man/%,'$(MAN)/%',$(PAGES))
+
+# ---- a machine: the binary as /init, and FILES ----
+
+.PHONY: initramfs
+initramfs: $(OUT)/shimbox
+	$(Q)./initramfs.sh $< $(OUT)/initramfs $(FILES)
+	@echo $(OUT)/initramfs
 
 # ---- checks ----
 

@@ -230,13 +230,37 @@ static int dispatch_front(int argc, char **argv, unsigned filled)
     return run_named(applet, &front.globals, argc, argv);
 }
 
+/* A kernel starts /init with nothing mounted, and with words of its command line that it does not
+ * know as arguments: that is for boot, if it is in this binary, and those are not its options. */
+static const struct applet *started_by_kernel(const char *name)
+{
+    if (getpid() != 1 || strcmp(name, "init") != 0 || access("/proc/self", F_OK) == 0)
+        return NULL;
+    return applet_find("boot");
+}
+
+/* Nothing that went wrong so far may end the first process. */
+static int boot_machine(const struct applet *applet, const struct globals *globals, char *name)
+{
+    char *alone[] = {name, NULL};
+    if (report_start(applet->name, globals) < 0 || start_trace(globals) < 0) {
+        report_error(0);
+        error_clear();
+    }
+    return applet_run(applet, globals, 1, alone);
+}
+
 int dispatch(int argc, char **argv)
 {
     const struct globals defaults = {
         .log_format = "text", .rootless = "auto", .command_line = argv, .filled = start_stdio()};
     const char *program = argc > 0 ? argv[0] : "";
     const char *slash = strrchr(program, '/');
-    const struct applet *applet = applet_find(slash ? slash + 1 : program);
+    const char *name = slash ? slash + 1 : program;
+    const struct applet *boot = started_by_kernel(name);
+    if (boot)
+        return boot_machine(boot, &defaults, argv[0]);
+    const struct applet *applet = applet_find(name);
     if (start_check_privilege() < 0)
         return report_error(applet ? applet->failure : EXIT_TROUBLE);
     if (applet)

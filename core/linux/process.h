@@ -56,3 +56,7 @@ int process_reset_signals(void);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);
+
+/* Become the command, whose words are split at blanks; there is no quoting. Its program is looked
+ * for in PATH. Returns only when that failed: a negative errno (recorded). */
+int process_execute_words(const char *command);
