@@ -15,6 +15,8 @@ shift 2
 number=0 me=$(id -u) group=$(id -g)
 declare -A written=()
 
+trap 'rm -f -- "$output.new"' EXIT
+
 fail() {
     echo "initramfs.sh: $*" >&2
     exit 1

@@ -175,8 +175,8 @@ static void tell_end(int code)
     char line[64];
     /* What was run may have left a line unfinished. */
     int length = snprintf(line, sizeof(line), "\nshimbox: exit %d\n", code);
-    write_all(STDOUT_FILENO, "the console", line, (size_t)length);
-    error_clear();
+    if (boot_tell_console(line, (size_t)length) < 0)
+        error_clear(); /* there is nobody left to tell */
 }
 
 static int run(const struct call *call)
@@ -201,10 +201,11 @@ static int run(const struct call *call)
 static const struct applet applet = {
     .name = "boot",
     .summary = "be the first process of a machine: mount, run, power off",
-    .synopsis = "",
+    .synopsis = "[WORD...]",
     .description =
         "For process 1 of a machine: as /init of an initramfs, where a kernel starts it under that "
-        "name with nothing mounted, or as init=. Mounts proc, sys, dev, dev/pts, dev/shm, run, tmp "
+        "name with nothing mounted, or as init=. WORDs, which the kernel did not know, are passed "
+        "over. Mounts proc, sys, dev, dev/pts, dev/shm, run, tmp "
         "and cgroup2 where they are missing, makes the console its terminal, names the machine by "
         "/etc/hostname and brings the loopback interface up. Then it does what the kernel's "
         "command line says, where double quotes keep blanks together:\n"
@@ -243,17 +244,19 @@ static const struct applet applet = {
         "then nothing is run, N is 125, and the machine ends all the same. A machine without a "
         "console finds all that in the kernel's log. With SHIMBOX_TRACE=- in the command line each "
         "step is shown.\n",
-    .examples = "# an initramfs with a program, made from the source tree\n"
-                "make initramfs FILES=\"/usr/bin/busybox:/bin/sh\"\n"
-                "\n"
-                "# its machine, whose exit code is on the last line\n"
-                "qemu-system-x86_64 -nographic -no-reboot -kernel vmlinuz -initrd build/initramfs "
-                "-append 'console=ttyS0 shimbox.run=\"sh -i\"'\n"
-                "\n"
-                "# a bundle on a disk\n"
-                "qemu-system-x86_64 -nographic -no-reboot -kernel vmlinuz -initrd build/initramfs "
-                "-drive file=bundle.ext4,format=raw,if=virtio -append 'console=ttyS0 "
-                "shimbox.device=/dev/vda shimbox.overlay'\n",
+    .examples =
+        "# an initramfs with a shell, made from the source tree\n"
+        "make initramfs FILES=/usr/bin/busybox:/bin/sh\n"
+        "\n"
+        "# a machine that runs it; add what follows to the argument of -append\n"
+        "qemu-system-x86_64 -nographic -no-reboot -kernel vmlinuz -initrd build/initramfs \\\n"
+        "    -append 'console=ttyS0 shimbox.run=/bin/sh'\n"
+        "\n"
+        "# a bundle on a disk, -drive file=bundle.ext4,format=raw,if=virtio\n"
+        "shimbox.device=/dev/vda shimbox.overlay\n"
+        "\n"
+        "# a system on a disk\n"
+        "shimbox.device=/dev/vda shimbox.switch_root=/ rw\n",
     .failure = EXIT_OWN_FAILURE,
     .run = run,
 };

@@ -30,7 +30,8 @@ import boot
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to.
-ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_readme"}
+ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_initramfs",
+        "test_readme"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_quantity", "test_schema", "test_user"}

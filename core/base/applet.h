@@ -95,6 +95,6 @@ int applet_run(const struct applet *applet, const struct globals *globals, int a
 /* Print its --help on standard output. Returns the exit code. */
 int applet_help(const struct applet *applet);
 
-/* The whole program: find the applet by argv[0] or by the first argument, parse, run.
- * Returns the exit code. */
+/* The whole program: find the applet by argv[0] or by the first argument, parse, run. What a kernel
+ * starts as /init, process 1 without a /proc, is boot. Returns the exit code. */
 int dispatch(int argc, char **argv);

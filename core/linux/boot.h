@@ -77,8 +77,9 @@ int boot_switch_root(const char *path, const char *init);
 /* Give the console back, for another init. */
 void boot_leave_console(void);
 
-/* Let the output that is under way reach the console. */
-void boot_drain_console(void);
+/* Write this to the console, with no message of the kernel's in between, and wait until it is
+ * there. Returns 0 or a negative errno. */
+int boot_tell_console(const char *text, size_t length);
 
 /* End with a clean disk: sync, unmount what can be, and set what cannot read-only. A file system on
  * a device that is still writable is reported as a warning. */

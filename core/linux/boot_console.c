@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <termios.h>
@@ -62,9 +63,18 @@ void boot_leave_console(void)
     ioctl(STDIN_FILENO, TIOCNOTTY);
 }
 
-void boot_drain_console(void)
+/* syslog(2) */
+#define CONSOLE_OFF 6
+#define CONSOLE_ON  7
+
+int boot_tell_console(const char *text, size_t length)
 {
+    /* Both go to the same line: a message could come between two letters. */
+    klogctl(CONSOLE_OFF, NULL, 0);
+    int result = write_all(STDOUT_FILENO, "the console", text, length);
     tcdrain(STDOUT_FILENO);
+    klogctl(CONSOLE_ON, NULL, 0);
+    return result;
 }
 
 int boot_name_machine(void)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -77,6 +78,10 @@ static int make_nodes(int dev, int sys, const char *path, mode_t type)
 int boot_make_devices(int dev, int sys)
 {
     step("make the device nodes");
+    mode_t before = umask(0);
     int result = make_nodes(dev, sys, "dev/char", S_IFCHR);
-    return result < 0 ? result : make_nodes(dev, sys, "dev/block", S_IFBLK);
+    if (result == 0)
+        result = make_nodes(dev, sys, "dev/block", S_IFBLK);
+    umask(before);
+    return result;
 }

@@ -65,7 +65,6 @@ void boot_unmount_all(void)
 void boot_end(enum boot_exit how)
 {
     static const int commands[] = {RB_POWER_OFF, RB_AUTOBOOT, RB_HALT_SYSTEM};
-    boot_drain_console();
     reboot(commands[how]);
     report_warning("cannot end the machine: %s", strerror(errno));
     for (;;)
