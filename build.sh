@@ -25,10 +25,10 @@ cd "$top"
 native=$(uname -m)
 export DEBIAN_FRONTEND=noninteractive
 
-build_packages=(gcc make musl-dev linux-libc-dev dpkg-dev cmake)
+build_packages=(gcc make musl-dev linux-libc-dev dpkg-dev)
 cross_packages=(gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross)
+debug_packages=(libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev) # and the tests of core
 test_packages=(
-    libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev # the debug build and tests of core
     hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
     e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools erofs-utils genisoimage # superblocks
@@ -40,30 +40,51 @@ demo_packages=(busybox-static debootstrap)
 
 # ---- steps: planned first, so that each is shown as [n/all] with its time ----
 
-plan=() to_install=() log=build/build.log
+plan=() to_install=() install_beside=() failed=0
 
 # later TITLE COMMAND...: TITLE may name a library's version as @NAME@; COMMAND is a line of shell.
 later() {
     plan+=("$1" "$2")
 }
 
+# beside TITLE COMMAND: goes on while the steps after it run, and is told of at the end. For what
+# waits for the network or uses one processor.
+beside() {
+    plan+=("&$1" "$2")
+}
+
 run_plan() {
-    local i title count
+    local i title count pids=()
     plan_packages
     count=$((${#plan[@]} / 2))
-    for ((i = 0; i < count; i++)); do
+    for ((i = 0; i < count && !failed; i++)); do
         title=${plan[i * 2]}
         while [[ $title =~ @([a-z-]+)@ ]]; do
             title=${title/"${BASH_REMATCH[0]}"/"${BASH_REMATCH[1]} $(source_version "${BASH_REMATCH[1]}")"}
         done
-        step "[$((i + 1))/$count] $title" "${plan[i * 2 + 1]}"
+        if [[ $title == "&"* ]]; then
+            mkdir -p build
+            (step "[$((i + 1))/$count] ${title:1}" "${plan[i * 2 + 1]}" "build/build.$i.log"
+                exit "$failed") 2>"build/step.$i" &
+            pids[i]=$!
+        else
+            step "[$((i + 1))/$count] $title" "${plan[i * 2 + 1]}"
+        fi
     done
+    # Also after a failure: an installation is not left half done.
+    for i in "${!pids[@]}"; do
+        wait "${pids[i]}" || failed=1
+        cat "build/step.$i" >&2
+        rm -f "build/step.$i"
+    done
+    [ "$failed" = 0 ] || exit 1
     plan=()
 }
 
-# step TITLE COMMAND: the output goes to a log, whose end is shown if it fails; with V=1 it is shown.
+# step TITLE COMMAND [LOG]: the output goes to a log, whose end is shown if it fails; with V=1 it is shown.
+# A failure is left in $failed.
 step() {
-    local start=${EPOCHREALTIME/[.,]/} code tenths
+    local start=${EPOCHREALTIME/[.,]/} log=${3:-build/build.log} code tenths
     printf '%s ...' "$1" >&2
     mkdir -p build
     set +e # bash ignores set -e in whatever stands before ||
@@ -78,7 +99,8 @@ step() {
     if [ "$code" != 0 ]; then
         printf ' failed\n' >&2
         [ "${V:-0}" = 1 ] || { tail -n 30 "$log" >&2; echo "(all of it: $log)" >&2; }
-        exit 1
+        failed=1
+        return 0
     fi
     tenths=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
     printf ' %d.%d s\n' $((tenths / 10)) $((tenths % 10)) >&2
@@ -106,7 +128,8 @@ know_packages() {
         versions[$name]=$version
     done < <(
         dpkg-query -W -f '${db:Status-Abbrev}${Package} ${Version}\n' "${build_packages[@]}" \
-            "${cross_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" 2>/dev/null |
+            "${cross_packages[@]}" "${debug_packages[@]}" "${test_packages[@]}" \
+            "${demo_packages[@]}" 2>/dev/null |
             sed -n 's/^.i //p'
     )
 }
@@ -140,14 +163,20 @@ need_packages() {
 }
 
 plan_packages() {
-    [ "${#to_install[@]}" -gt 0 ] || return 0
+    local all=("${to_install[@]}" "${install_beside[@]}") installs=()
+    [ "${#all[@]}" -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         die "packages are missing, and there is neither root nor sudo to install them. Run as root:" \
             "    apt-get update" \
-            "    apt-get install --no-install-recommends ${to_install[*]}" \
+            "    apt-get install --no-install-recommends ${all[*]}" \
             "and then ./build.sh again."
     fi
-    plan=("install ${#to_install[@]} packages" "install_packages ${to_install[*]}" "${plan[@]}")
+    [ "${#to_install[@]}" = 0 ] ||
+        installs=("install ${#to_install[@]} packages" "install_packages ${to_install[*]}")
+    # One installation at a time: the second begins when the first one is done.
+    [ "${#install_beside[@]}" = 0 ] || installs+=("&install ${#install_beside[@]} packages for the tests"
+        "install_packages ${install_beside[*]}")
+    plan=("${installs[@]}" "${plan[@]}")
 }
 
 # ---- the distribution's sources, through a private apt set-up ----
@@ -252,9 +281,9 @@ fetch_kernel() {
 
 # plan_kernels: this release's, and one that is older than what shimbox supports.
 plan_kernels() {
-    [ -d build/vm/linux ] || later "kernel for the test machine" "fetch_kernel linux '*'"
+    [ -d build/vm/linux ] || beside "kernel for the test machine" "fetch_kernel linux '*'"
     [ -d build/vm/linux-5.10 ] ||
-        later "an older one, for what it refuses" "fetch_kernel linux-5.10 '5.10.*' bullseye"
+        beside "an older one, for what it refuses" "fetch_kernel linux-5.10 '5.10.*' bullseye"
 }
 
 # ---- toolchain: how to compile and link against musl ----
@@ -338,8 +367,9 @@ END
 library_flags=(-Os -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
     -fno-asynchronous-unwind-tables -DNDEBUG "-ffile-prefix-map=$top=.")
 
+# All that its cmake finds out (in half a minute) holds for musl and for every compiler that is used.
 build_json_c() {
-    local from=$top/build/deps/sources/json-c work=$deps/json-c
+    local from=$top/build/deps/sources/json-c work=$deps/json-c LC_ALL=C
     rm -rf "$work"
     mkdir -p "$work" "$deps/include/json-c"
     # Room for 16 members in every object, 640 bytes, would be most of the memory that a config.json
@@ -347,14 +377,26 @@ build_json_c() {
     # what they need when they are complete.
     sed -i 's/^\(#define JSON_OBJECT_DEF_HASH_ENTRIES\) 16$/\1 5/' "$from/json_object.h"
     sed -i 's/^\(#define ARRAY_LIST_DEFAULT_SIZE\) 32$/\1 4/' "$from/arraylist.h"
-    cmake -S "$from" -B "$work" -DCMAKE_C_COMPILER="$deps/cc" -DCMAKE_C_FLAGS="${library_flags[*]}" \
-        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$arch" -DCMAKE_BUILD_TYPE=None \
-        -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_APPS=OFF -DBUILD_TESTING=OFF \
-        -DENABLE_THREADING=OFF -DDISABLE_THREAD_LOCAL_STORAGE=ON -DDISABLE_EXTRA_LIBS=ON \
-        -DDISABLE_WERROR=ON
-    make -C "$work" -j2 json-c
-    cp "$from"/*.h "$work"/*.h "$deps/include/json-c/"
-    cp "$work/libjson-c.a" "$deps/lib/"
+    # STRERROR_OVERRIDE_IMPL: without the table of errno names that is for its own tests, 2 KiB.
+    {
+        printf '#define HAVE_%s_H 1\n' ENDIAN FCNTL INTTYPES LIMITS LOCALE STDARG STDINT STDLIB STRING \
+            STRINGS SYSLOG SYS_PARAM SYS_RANDOM SYS_STAT SYS_TYPES UNISTD
+        printf '#define HAVE_%s 1\n' DECL_INFINITY DECL_ISINF DECL_ISNAN DECL_NAN GETRANDOM OPEN \
+            REALLOC SNPRINTF STRCASECMP STRDUP STRERROR STRNCASECMP STRTOLL STRTOULL \
+            VASPRINTF VPRINTF VSNPRINTF VSYSLOG
+        printf '#define SIZEOF_%s __SIZEOF_%s__\n' INT INT LONG LONG LONG_LONG LONG_LONG \
+            SIZE_T SIZE_T SSIZE_T SIZE_T
+        printf '#define %s\n' 'SIZEOF_INT64_T 8' 'STDC_HEADERS 1'
+    } >"$work/config.h"
+    echo '#define JSON_C_HAVE_INTTYPES_H 1' >"$work/json_config.h"
+    sed 's/^@JSON_H_\(JSON_[A-Z]*\)@$/#include "\L\1.h"/' "$from/json.h.cmakein" >"$work/json.h"
+    cd "$work"
+    printf '%s\0' "$from"/*.c | xargs -0 -n 1 -P 2 \
+        "$deps/cc" "${library_flags[@]}" -D_GNU_SOURCE -DSTRERROR_OVERRIDE_IMPL=1 -I"$work" -I"$from" -c
+    cd "$top"
+    rm -f "$deps/lib/libjson-c.a"
+    "${cc/%gcc/ar}" rcsD "$deps/lib/libjson-c.a" "$work"/*.o
+    cp "$from"/*.h "$work"/json*.h "$deps/include/json-c/"
 }
 
 # Two files; its configure looks for what musl and every kernel since 3.x have.
@@ -482,7 +524,8 @@ command_demo() {
 
 command_test() {
     if [ "$packager" = apt ]; then
-        need_packages "${test_packages[@]}"
+        need_packages "${debug_packages[@]}"
+        mapfile -t install_beside < <(missing_packages "${test_packages[@]}")
     fi
     plan_libraries "$native"
     [ "$packager" != apt ] || plan_libraries aarch64

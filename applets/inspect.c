@@ -30,12 +30,13 @@ struct inspect_options {
 #define AT(field) offsetof(struct inspect_options, field)
 
 static const struct option options[] = {
-    {'j', OPTION_FLAG, AT(json), "json", "", "Write JSON"},
-    {'s', OPTION_FLAG, AT(system), "system", "", "The machine instead of a process"},
-    {'n', OPTION_NUMBER, AT(messages), "messages", "N",
-     "With --system: how many kernel messages (default: 10)"},
-    {'d', OPTION_TEXT, AT(device), "device", "PATH", "The file system on a device or in a file"},
-    {'a', OPTION_FLAG, AT(align), "align", "", "Align the text as on a terminal"},
+    {'j', OPTION_FLAG, AT(json), OPTION_WORDS("json", "", "Write JSON")},
+    {'s', OPTION_FLAG, AT(system), OPTION_WORDS("system", "", "The machine instead of a process")},
+    {'n', OPTION_NUMBER, AT(messages),
+     OPTION_WORDS("messages", "N", "With --system: how many kernel messages (default: 10)")},
+    {'d', OPTION_TEXT, AT(device),
+     OPTION_WORDS("device", "PATH", "The file system on a device or in a file")},
+    {'a', OPTION_FLAG, AT(align), OPTION_WORDS("align", "", "Align the text as on a terminal")},
 };
 
 static int check_options(const struct inspect_options *given, const struct call *call,

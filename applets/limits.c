@@ -38,18 +38,24 @@ struct limits_options {
 #define AT(field) ((uint16_t)offsetof(struct limits_options, field))
 
 static const struct option options[] = {
-    {'l', OPTION_LIST, AT(rlimits), "rlimit", "NAME=SOFT[:HARD]",
-     "Set a resource limit: nofile=64"},
-    {0, OPTION_TEXT, AT(oom_score), "oom-score-adj", "NUMBER",
-     "From -1000 (never killed for lack of memory) to 1000 (first)"},
-    {'n', OPTION_TEXT, AT(nice), "nice", "NUMBER", "Niceness, from -20 (most time) to 19"},
-    {'s', OPTION_LIST, AT(sysctls), "sysctl", "NAME=VALUE",
-     "Set a kernel parameter of a namespace"},
-    {'H', OPTION_TEXT, AT(hostname), "hostname", "NAME", "Set the hostname"},
-    {0, OPTION_TEXT, AT(domainname), "domainname", "NAME", "Set the (NIS) domain name"},
-    {0, OPTION_FLAG, AT(host), "host", "", "Parameters and names may be those of the host itself"},
-    {0, OPTION_TEXT, AT(umask), "umask", "OCTAL", "Permissions that new files do not get: 022"},
-    {'C', OPTION_TEXT, AT(chdir), "chdir", "DIR", "Change the working directory to DIR"},
+    {'l', OPTION_LIST, AT(rlimits),
+     OPTION_WORDS("rlimit", "NAME=SOFT[:HARD]", "Set a resource limit: nofile=64")},
+    {0, OPTION_TEXT, AT(oom_score),
+     OPTION_WORDS("oom-score-adj", "NUMBER",
+                  "From -1000 (never killed for want of memory) to 1000")},
+    {'n', OPTION_TEXT, AT(nice),
+     OPTION_WORDS("nice", "NUMBER", "Niceness, from -20 (most time) to 19")},
+    {'s', OPTION_LIST, AT(sysctls),
+     OPTION_WORDS("sysctl", "NAME=VALUE", "Set a kernel parameter of a namespace")},
+    {'H', OPTION_TEXT, AT(hostname), OPTION_WORDS("hostname", "NAME", "Set the hostname")},
+    {0, OPTION_TEXT, AT(domainname),
+     OPTION_WORDS("domainname", "NAME", "Set the (NIS) domain name")},
+    {0, OPTION_FLAG, AT(host),
+     OPTION_WORDS("host", "", "Parameters and names may be those of the host itself")},
+    {0, OPTION_TEXT, AT(umask),
+     OPTION_WORDS("umask", "OCTAL", "Permissions that new files do not get: 022")},
+    {'C', OPTION_TEXT, AT(chdir),
+     OPTION_WORDS("chdir", "DIR", "Change the working directory to DIR")},
 };
 
 /* ---- what the options ask for, checked before anything is done ---- */

@@ -38,19 +38,22 @@ struct netns_options {
 #define AT(field) ((uint16_t)offsetof(struct netns_options, field))
 
 static const struct option options[] = {
-    {0, OPTION_TEXT, AT(name), "name", "NAME", "Call it NAME (default: a random name)"},
-    {0, OPTION_TEXT, AT(dir), "dir", "DIR",
-     "Keep it in DIR ($XDG_RUNTIME_DIR/netns; root: /run/netns)"},
-    {0, OPTION_FLAG, AT(no_lo), "no-lo", "", "Leave the loopback interface down"},
-    {0, OPTION_TEXT, AT(veth), "veth", "HOST_IF:IN_IF", "Make a pair of interfaces, one inside"},
-    {0, OPTION_TEXT, AT(move), "move", "IF", "Move the interface IF inside"},
-    {0, OPTION_TEXT, AT(address), "address", "ADDRESS/PREFIX", "Address of the interface inside"},
-    {0, OPTION_TEXT, AT(gateway), "gateway", "ADDRESS", "Default route inside"},
-    {0, OPTION_FLAG, AT(hold), "hold", "",
-     "Keep it without a name, until standard input ends or a signal"},
-    {0, OPTION_FLAG, AT(list), "list", "", "List those that are kept in DIR"},
-    {0, OPTION_TEXT, AT(remove), "delete", "NAME|PATH", "Remove one"},
-    {0, OPTION_TEXT, AT(enter), "enter", "NAME|PATH", "Go on with NEXT inside of it"},
+    {0, OPTION_TEXT, AT(name),
+     OPTION_WORDS("name", "NAME", "Call it NAME (default: a random name)")},
+    {0, OPTION_TEXT, AT(dir),
+     OPTION_WORDS("dir", "DIR", "Keep it in DIR ($XDG_RUNTIME_DIR/netns; root: /run/netns)")},
+    {0, OPTION_FLAG, AT(no_lo), OPTION_WORDS("no-lo", "", "Leave the loopback interface down")},
+    {0, OPTION_TEXT, AT(veth),
+     OPTION_WORDS("veth", "HOST_IF:IN_IF", "Make a pair of interfaces, one inside")},
+    {0, OPTION_TEXT, AT(move), OPTION_WORDS("move", "IF", "Move the interface IF inside")},
+    {0, OPTION_TEXT, AT(address),
+     OPTION_WORDS("address", "ADDRESS/PREFIX", "Address of the interface inside")},
+    {0, OPTION_TEXT, AT(gateway), OPTION_WORDS("gateway", "ADDRESS", "Default route inside")},
+    {0, OPTION_FLAG, AT(hold),
+     OPTION_WORDS("hold", "", "Keep it without a name, until standard input ends or a signal")},
+    {0, OPTION_FLAG, AT(list), OPTION_WORDS("list", "", "List those that are kept in DIR")},
+    {0, OPTION_TEXT, AT(remove), OPTION_WORDS("delete", "NAME|PATH", "Remove one")},
+    {0, OPTION_TEXT, AT(enter), OPTION_WORDS("enter", "NAME|PATH", "Go on with NEXT inside of it")},
 };
 
 /* HOST_IF:IN_IF, cut in place of a copy that the caller frees. */

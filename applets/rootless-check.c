@@ -25,14 +25,16 @@ struct check_options {
 #define FIELD(name) ((uint16_t)offsetof(struct check_options, name))
 
 static const struct option options[] = {
-    {'q', OPTION_FLAG, FIELD(quiet), "quiet", "", "Print nothing: the exit code is the answer"},
-    {0, OPTION_FLAG, FIELD(report), "report", "", "Try all that containers need, and tell"},
-    {0, OPTION_FLAG, FIELD(json), "json", "", "The same as a JSON document"},
-    {0, OPTION_LIST, FIELD(require), "require", "ID[,ID]",
-     "Succeed when these checks of --report pass"},
+    {'q', OPTION_FLAG, FIELD(quiet),
+     OPTION_WORDS("quiet", "", "Print nothing: the exit code is the answer")},
+    {0, OPTION_FLAG, FIELD(report),
+     OPTION_WORDS("report", "", "Try all that containers need, and tell")},
+    {0, OPTION_FLAG, FIELD(json), OPTION_WORDS("json", "", "The same as a JSON document")},
+    {0, OPTION_LIST, FIELD(require),
+     OPTION_WORDS("require", "ID[,ID]", "Succeed when these checks of --report pass")},
 };
 
-static const char *const answers[] = {"rootless", "not rootless", "cannot tell"};
+static const char answers[][16] = {"rootless", "not rootless", "cannot tell"};
 
 static bool is_feature(size_t index)
 {
@@ -52,7 +54,7 @@ static void print_plain(const struct check *check, struct text *text)
 
 static void print_row(const struct check *check, bool colour, struct text *text)
 {
-    static const char *const colours[] = {"\033[36m", "\033[32m", "\033[33m", "\033[31m"};
+    static const char colours[][8] = {"\033[36m", "\033[32m", "\033[33m", "\033[31m"};
     text_append_format(text, "%-18s  %s%-7s%s  %s\n", check->id,
                        colour ? colours[check->status] : "", check_status_name(check->status),
                        colour ? "\033[0m" : "", check->seen);
@@ -93,7 +95,7 @@ static void print_member(struct text *text, const char *name, const char *value,
 static void print_json(const struct checks *checks, const struct rootless *rootless,
                        struct text *text)
 {
-    static const char *const words[] = {"true", "false", "null"};
+    static const char words[][8] = {"true", "false", "null"};
     text_append_format(
         text, "{\n  \"version\": 1,\n  \"rootless\": %s,\n  \"reason\": ", words[rootless->answer]);
     text_append_json(text, rootless->reason);

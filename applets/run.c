@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/state.h"
@@ -41,24 +43,24 @@ struct run_options {
 #define FIELD(name) ((uint16_t)offsetof(struct run_options, name))
 
 static const struct option options[] = {
-    {'b', OPTION_TEXT, FIELD(bundle), "bundle", "DIR",
-     "Folder with config.json and the root file system"},
-    {0, OPTION_TEXT, FIELD(config), "config", "FILE|-",
-     "Read the configuration from FILE or standard input"},
-    {0, OPTION_TEXT, FIELD(pid_file), "pid-file", "FILE",
-     "Write the pid of the container's first process to FILE"},
-    {0, OPTION_NUMBER, FIELD(preserve_fds), "preserve-fds", "N",
-     "Pass N descriptors on, from 3 upwards"},
-    {0, OPTION_FLAG, FIELD(no_pivot), "no-pivot", "",
-     "Cover the old root instead of calling pivot_root"},
-    {0, OPTION_FLAG, FIELD(no_new_keyring), "no-new-keyring", "",
-     "Keep the caller's session keyring"},
-    {0, OPTION_TEXT, FIELD(rootfs), "rootfs", "DIR",
-     "Use this root file system, whatever the config says"},
-    {0, OPTION_FLAG, FIELD(strict), "strict", "",
-     "Refuse a config with fields that are not applied"},
-    {'t', OPTION_FLAG, FIELD(tty), "tty", "",
-     "Without a config: give the program a terminal of its own"},
+    {'b', OPTION_TEXT, FIELD(bundle),
+     OPTION_WORDS("bundle", "DIR", "Folder with config.json and the root file system")},
+    {0, OPTION_TEXT, FIELD(config),
+     OPTION_WORDS("config", "FILE|-", "Read the configuration from FILE or standard input")},
+    {0, OPTION_TEXT, FIELD(pid_file),
+     OPTION_WORDS("pid-file", "FILE", "Write the pid of the container's first process to FILE")},
+    {0, OPTION_NUMBER, FIELD(preserve_fds),
+     OPTION_WORDS("preserve-fds", "N", "Pass N descriptors on, from 3 upwards")},
+    {0, OPTION_FLAG, FIELD(no_pivot),
+     OPTION_WORDS("no-pivot", "", "Cover the old root instead of calling pivot_root")},
+    {0, OPTION_FLAG, FIELD(no_new_keyring),
+     OPTION_WORDS("no-new-keyring", "", "Keep the caller's session keyring")},
+    {0, OPTION_TEXT, FIELD(rootfs),
+     OPTION_WORDS("rootfs", "DIR", "Use this root file system, whatever the config says")},
+    {0, OPTION_FLAG, FIELD(strict),
+     OPTION_WORDS("strict", "", "Refuse a config with fields that are not applied")},
+    {'t', OPTION_FLAG, FIELD(tty),
+     OPTION_WORDS("tty", "", "Without a config: give the program a terminal of its own")},
 };
 
 /* A name that may stand in a path: one component, not hidden, not an option. */
@@ -278,10 +280,12 @@ static enum spec_form choose_form(const char *rootless)
  * there are covered in part (mount_namespaces(7)), as they are in a container. */
 static bool was_refused_proc(const struct config *config)
 {
+    static const char field[] = "/mounts/";
     const struct error *error = error_get();
-    unsigned long i;
-    if (error->number != EPERM || sscanf(error->field, "/mounts/%lu", &i) != 1 ||
-        i >= config->mount_count || !config->mounts[i].type)
+    if (error->number != EPERM || !starts_with(error->field, field))
+        return false;
+    size_t i = strtoul(error->field + strlen(field), NULL, 10);
+    if (i >= config->mount_count || !config->mounts[i].type)
         return false;
     const char *type = config->mounts[i].type;
     return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;

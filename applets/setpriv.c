@@ -30,7 +30,7 @@
 
 struct setpriv_options {
     unsigned dump;
-    bool json, list, nnp, no_new_privs, clear_groups, keep_groups, init_groups, reset_env;
+    bool json, list, nnp, clear_groups, keep_groups, init_groups, reset_env;
     const char *ambient, *inheritable, *permitted, *bounding;
     const char *ruid, *euid, *reuid, *rgid, *egid, *regid;
     const char *groups, *securebits, *pdeathsig, *selinux, *apparmor;
@@ -39,35 +39,47 @@ struct setpriv_options {
 
 #define AT(field) ((uint16_t)offsetof(struct setpriv_options, field))
 
+#define ONCE_TEXT (OPTION_TEXT | OPTION_ONCE)
+#define ONCE_FLAG (OPTION_FLAG | OPTION_ONCE)
+
 static const struct option options[] = {
-    {'d', OPTION_COUNT, AT(dump), "dump", "", "Show the present state; repeated: more of it"},
-    {0, OPTION_FLAG, AT(json), "json", "", "Show it as JSON"},
-    {0, OPTION_FLAG, AT(list), "list-caps", "", "List the capabilities of this kernel"},
-    {0, OPTION_FLAG, AT(nnp), "nnp", "", "The same as --no-new-privs"},
-    {0, OPTION_FLAG, AT(no_new_privs), "no-new-privs", "", "No exec gives more privileges"},
-    {0, OPTION_TEXT, AT(ambient), "ambient-caps", "+CAP,-CAP,...", "Change the ambient set"},
-    {0, OPTION_TEXT, AT(inheritable), "inh-caps", "+CAP,-CAP,...", "Change the inheritable set"},
-    {0, OPTION_TEXT, AT(bounding), "bounding-set", "+CAP,-CAP,...", "Change the bounding set"},
-    {0, OPTION_TEXT, AT(permitted), "permitted-caps", "+CAP,-CAP,...",
-     "Change the permitted and effective sets"},
-    {0, OPTION_TEXT, AT(ruid), "ruid", "USER", "Set the real user"},
-    {0, OPTION_TEXT, AT(euid), "euid", "USER", "Set the effective user"},
-    {0, OPTION_TEXT, AT(reuid), "reuid", "USER", "Set both"},
-    {0, OPTION_TEXT, AT(rgid), "rgid", "GROUP", "Set the real group"},
-    {0, OPTION_TEXT, AT(egid), "egid", "GROUP", "Set the effective group"},
-    {0, OPTION_TEXT, AT(regid), "regid", "GROUP", "Set both"},
-    {0, OPTION_FLAG, AT(clear_groups), "clear-groups", "", "Drop all additional groups"},
-    {0, OPTION_FLAG, AT(keep_groups), "keep-groups", "", "Keep the additional groups"},
-    {0, OPTION_FLAG, AT(init_groups), "init-groups", "", "Take the groups of the user"},
-    {0, OPTION_TEXT, AT(groups), "groups", "GROUP,...", "Set the additional groups"},
-    {0, OPTION_TEXT, AT(securebits), "securebits", "+BIT,-BIT,...", "Change the securebits"},
-    {0, OPTION_TEXT, AT(pdeathsig), "pdeathsig", "keep|clear|SIGNAL",
-     "Signal that comes when the parent dies"},
-    {0, OPTION_LIST, AT(rlimits), "rlimit", "NAME=SOFT[:HARD]", "Set a resource limit: nofile=64"},
-    {0, OPTION_FLAG, AT(reset_env), "reset-env", "",
-     "HOME, SHELL, USER, LOGNAME, PATH and TERM only"},
-    {0, OPTION_TEXT, AT(selinux), "selinux-label", "LABEL", "Refused: no SELinux here"},
-    {0, OPTION_TEXT, AT(apparmor), "apparmor-profile", "PROFILE", "Refused: no AppArmor here"},
+    {'d', OPTION_COUNT, AT(dump),
+     OPTION_WORDS("dump", "", "Show the present state; repeated: more of it")},
+    {0, OPTION_FLAG, AT(json), OPTION_WORDS("json", "", "Show it as JSON")},
+    {0, OPTION_FLAG, AT(list),
+     OPTION_WORDS("list-caps", "", "List the capabilities of this kernel")},
+    {0, ONCE_FLAG, AT(nnp), OPTION_WORDS("nnp", "", "The same as --no-new-privs")},
+    {0, ONCE_FLAG, AT(nnp), OPTION_WORDS("no-new-privs", "", "No exec gives more privileges")},
+    {0, ONCE_TEXT, AT(ambient),
+     OPTION_WORDS("ambient-caps", "+CAP,-CAP,...", "Change the ambient set")},
+    {0, ONCE_TEXT, AT(inheritable),
+     OPTION_WORDS("inh-caps", "+CAP,-CAP,...", "Change the inheritable set")},
+    {0, ONCE_TEXT, AT(bounding),
+     OPTION_WORDS("bounding-set", "+CAP,-CAP,...", "Change the bounding set")},
+    {0, ONCE_TEXT, AT(permitted),
+     OPTION_WORDS("permitted-caps", "+CAP,-CAP,...", "Change the permitted and effective sets")},
+    {0, ONCE_TEXT, AT(ruid), OPTION_WORDS("ruid", "USER", "Set the real user")},
+    {0, ONCE_TEXT, AT(euid), OPTION_WORDS("euid", "USER", "Set the effective user")},
+    {0, ONCE_TEXT, AT(reuid), OPTION_WORDS("reuid", "USER", "Set both")},
+    {0, ONCE_TEXT, AT(rgid), OPTION_WORDS("rgid", "GROUP", "Set the real group")},
+    {0, ONCE_TEXT, AT(egid), OPTION_WORDS("egid", "GROUP", "Set the effective group")},
+    {0, ONCE_TEXT, AT(regid), OPTION_WORDS("regid", "GROUP", "Set both")},
+    {0, ONCE_FLAG, AT(clear_groups),
+     OPTION_WORDS("clear-groups", "", "Drop all additional groups")},
+    {0, ONCE_FLAG, AT(keep_groups), OPTION_WORDS("keep-groups", "", "Keep the additional groups")},
+    {0, ONCE_FLAG, AT(init_groups), OPTION_WORDS("init-groups", "", "Take the groups of the user")},
+    {0, ONCE_TEXT, AT(groups), OPTION_WORDS("groups", "GROUP,...", "Set the additional groups")},
+    {0, ONCE_TEXT, AT(securebits),
+     OPTION_WORDS("securebits", "+BIT,-BIT,...", "Change the securebits")},
+    {0, OPTION_TEXT, AT(pdeathsig),
+     OPTION_WORDS("pdeathsig", "keep|clear|SIGNAL", "Signal that comes when the parent dies")},
+    {0, OPTION_LIST, AT(rlimits),
+     OPTION_WORDS("rlimit", "NAME=SOFT[:HARD]", "Set a resource limit: nofile=64")},
+    {0, OPTION_FLAG, AT(reset_env),
+     OPTION_WORDS("reset-env", "", "HOME, SHELL, USER, LOGNAME, PATH and TERM only")},
+    {0, ONCE_TEXT, AT(selinux), OPTION_WORDS("selinux-label", "LABEL", "Refused: no SELinux here")},
+    {0, ONCE_TEXT, AT(apparmor),
+     OPTION_WORDS("apparmor-profile", "PROFILE", "Refused: no AppArmor here")},
 };
 
 /* What the options ask for. */
@@ -189,8 +201,10 @@ static int read_capabilities(const struct setpriv_options *values, struct privil
         result = capabilities_edit(&sets->ambient, "--ambient-caps", values->ambient);
     if (result == 0 && values->inheritable)
         result = capabilities_edit(&sets->inheritable, "--inh-caps", values->inheritable);
-    if (result == 0 && values->bounding)
+    if (result == 0 && values->bounding) {
+        sets->bounding = capability_bounding();
         result = capabilities_edit(&sets->bounding, "--bounding-set", values->bounding);
+    }
     if (result == 0 && values->permitted)
         result = capabilities_edit(&permitted, "--permitted-caps", values->permitted);
     if (result == 0 && values->securebits)
@@ -240,10 +254,6 @@ static int check(struct call *call, int *consumed)
     const struct setpriv_options *values = call->values;
     struct wish wish = {0};
     *consumed = 0;
-    if (values->selinux)
-        return fail_usage("option --selinux-label is not supported");
-    if (values->apparmor)
-        return fail_usage("option --apparmor-profile is not supported");
     if (values->dump || values->json || values->list) {
         *consumed = CHAIN_LAST;
         return asks_alone(values) ? 0 : fail_usage("--dump and --list-caps exclude other options");
@@ -305,11 +315,14 @@ static int set_death_signal(int number, pid_t parent)
 
 static int go_on(const struct setpriv_options *values, const struct wish *wish, pid_t parent)
 {
-    int result = values->reset_env ? reset_environment(&wish->privilege) : 0;
+    int result = 0;
+    if (values->selinux || values->apparmor)
+        result = fail(EOPNOTSUPP, "cannot set a label (--selinux-label, --apparmor-profile)");
+    if (result == 0 && values->reset_env)
+        result = reset_environment(&wish->privilege);
     if (result == 0)
         result = rlimits_set("--rlimit", &values->rlimits);
-    if (result == 0 && (values->nnp || values->no_new_privs) &&
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (result == 0 && values->nnp && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = fail(errno, "cannot forbid new privileges");
     if (result == 0)
         result = privilege_apply(&wish->privilege);

@@ -36,15 +36,19 @@ struct userns_options {
 #define AT(field) ((uint16_t)offsetof(struct userns_options, field))
 
 static const struct option options[] = {
-    {'u', OPTION_LIST, AT(uid_map), "uid-map", "CONTAINER:HOST:SIZE", "Map user ids"},
-    {'g', OPTION_LIST, AT(gid_map), "gid-map", "CONTAINER:HOST:SIZE", "Map group ids"},
-    {'b', OPTION_LIST, AT(both), "both", "CONTAINER:HOST:SIZE", "Map user and group ids alike"},
-    {0, OPTION_TEXT, AT(map), "map", "WORD", "Map ids: auto, root, current or subids"},
-    {0, OPTION_TEXT, AT(fd), "fd", "N", "Hand it on to NEXT as descriptor N"},
-    {0, OPTION_TEXT, AT(pin), "pin", "PATH", "Keep it on the new file PATH, and print the path"},
-    {0, OPTION_TEXT, AT(unpin), "unpin", "PATH", "Remove what --pin made"},
-    {0, OPTION_FLAG, AT(hold), "hold", "",
-     "Keep it until standard input ends or a signal, print its path"},
+    {'u', OPTION_LIST, AT(uid_map), OPTION_WORDS("uid-map", "CONTAINER:HOST:SIZE", "Map user ids")},
+    {'g', OPTION_LIST, AT(gid_map),
+     OPTION_WORDS("gid-map", "CONTAINER:HOST:SIZE", "Map group ids")},
+    {'b', OPTION_LIST, AT(both),
+     OPTION_WORDS("both", "CONTAINER:HOST:SIZE", "Map user and group ids alike")},
+    {0, OPTION_TEXT, AT(map),
+     OPTION_WORDS("map", "WORD", "Map ids: auto, root, current or subids")},
+    {0, OPTION_TEXT, AT(fd), OPTION_WORDS("fd", "N", "Hand it on to NEXT as descriptor N")},
+    {0, OPTION_TEXT, AT(pin),
+     OPTION_WORDS("pin", "PATH", "Keep it on the new file PATH, and print the path")},
+    {0, OPTION_TEXT, AT(unpin), OPTION_WORDS("unpin", "PATH", "Remove what --pin made")},
+    {0, OPTION_FLAG, AT(hold),
+     OPTION_WORDS("hold", "", "Keep it until standard input ends or a signal, print its path")},
 };
 
 static int read_fd(const struct userns_options *values, int *fd)
@@ -141,13 +145,15 @@ static int apply(const struct call *call, struct chain *chain)
     if (proc < 0)
         return fail(errno, "cannot open /proc");
     int result = read_maps(values, &maps);
-    autoclose int userns = result < 0 ? result : userns_hold(proc, &maps, &holder);
+    autoclose int userns = -1;
+    if (result == 0)
+        result = userns =
+            values->hold ? userns_hold(proc, &maps, &holder) : userns_create(proc, &maps);
     idmaps_free(&maps);
-    if (userns < 0)
-        return userns;
+    if (result < 0)
+        return result;
     if (values->hold)
         return hold_it(&holder);
-    process_end(&holder);
     return values->pin ? pin(values->pin, userns) : hand_on(values, chain, &userns);
 }
 

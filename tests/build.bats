@@ -154,11 +154,12 @@ END
 
 @test "without apt a musl system's own compiler and libraries are used" {
     system_of_musl "$project_root/build/deps/$(uname -m)/cc"
-    run_split env PATH="$shims" ./build.sh
+    # The compiler's work is not what this is about.
+    run_split env PATH="$shims" CFLAGS=-O0 ./build.sh
     assert_status 0
     check_form build/shimbox
     [ ! -s "$calls" ]
-    run_split env PATH="$shims" ./build.sh
+    run_split env PATH="$shims" CFLAGS=-O0 ./build.sh
     assert_stdout "build/shimbox is up to date"
 }
 
@@ -206,6 +207,8 @@ END
 }
 
 @test "APPLETS: just those, the rest is dropped" {
+    mkdir "$out"
+    cp -a build/obj "$out/" # they are the same
     run -0 make -j2 OUT="$out" APPLETS=spec
     run_split "$out/shimbox" --list
     assert_stdout spec

@@ -2,9 +2,10 @@
 """Run the tests and count: run.py [--full] [--jobs N] [NAME...]; called by `build.sh test`.
 SPDX-License-Identifier: Apache-2.0
 
-As root, as many suites run at a time as there are processors, each in mount and pid namespaces of
-its own with its own /tmp, so that none sees what others leave or mount; what a suite leaves running
-ends with it.
+As root, as many suites run at a time as there are processors, and one more, for all of them wait now
+and then; each in mount and pid namespaces of its own with its own /tmp, so that none sees what others
+leave or mount; what a suite leaves running ends with it. A suite after which /dev/null is somebody
+else's has failed.
 
 Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
 bats and Python files run with build/shimbox and again with build/debug/shimbox; those that an
@@ -19,6 +20,7 @@ import os
 import pathlib
 import re
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -29,16 +31,24 @@ import boot
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
-# Files about the build itself or about the helpers, which no other build makes a difference to.
-ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_initramfs",
-        "test_readme"}
+# Files about the build itself or about the helpers, which no other build makes a difference to; and
+# those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
+ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_initramfs", "test_readme",
+        "test_real", "test_runtimes"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
-LEAKS = {"spec", "test_quantity", "test_schema", "test_user"}
+LEAKS = {"spec", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 600, 3600
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
-# Suites that want the machine, or the build folder, for themselves: they run after the others.
-ALONE = {"bench", "build"}
+# Suites that want the machine for themselves: they run after the others.
+ALONE = {"bench"}
+# What takes longest begins first (the debug build of it before the release), so that at the end no
+# processor waits for the other.
+LONGEST = ["test_steps", "build", "test_boot", "test_podman", "test_process", "test_paths",
+           "test_program", "run",
+           "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
+           "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",
+           "rootless", "test_rootless_check", "test_faults", "chain", "dispatch", "test_unshare"]
 ISOLATED = [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "sh", "-euc",
@@ -82,12 +92,31 @@ class Counts:
         self.passed, self.failed, self.skipped = 0, [], []
         self.expected_skips = expected_skips
         self.lock = threading.Lock()
+        self.running, self.null = [], null_device()
 
     def skip(self, suite, name, reason):
         self.skipped.append(f"{suite}: {name}: {reason or 'no reason given'}")
         known = any(re.search(p, f"{suite}: {name}") for p in self.expected_skips)
         if os.environ.get("CI") in ("true", "1") and not known:
             self.failed.append(f"{suite}: {name}: skipped, and not listed in tests/expected-skips")
+
+    def check_null(self, suite):
+        """The machine's null device, which all share, is still whose it was. A container's runtime may
+        give it away where it is the standard input."""
+        now = null_device()
+        if now != self.null:
+            others = ", ".join(str(s) for s in self.running if s is not suite)
+            self.failed.append(f"{suite}: /dev/null was {self.null}, and is {now}, by this or by what "
+                               f"ran beside it: {others or 'nothing'}")
+            print(f"not ok {self.failed[-1]}")
+            os.chown("/dev/null", *self.null[:2])
+            os.chmod("/dev/null", self.null[2])
+
+
+def null_device():
+    """(uid, gid, mode) of /dev/null."""
+    status = os.stat("/dev/null")
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
 
 
 def read_expected_skips():
@@ -132,10 +161,11 @@ def write_emulated():
     if not (TOP / "build/aarch64/shimbox").exists():
         return None
     script = TOP / "build/aarch64/emulated"
-    script.write_text(
-        '#!/bin/sh\nexec qemu-aarch64-static -0 shimbox "${0%/*}/shimbox" "$@"\n'
-    )
-    script.chmod(0o755)
+    text = '#!/bin/sh\nexec qemu-aarch64-static -0 shimbox "${0%/*}/shimbox" "$@"\n'
+    # Tests of the build call us while others run it.
+    if not script.exists() or script.read_text() != text:
+        script.write_text(text)
+        script.chmod(0o755)
     return script.relative_to(TOP)
 
 
@@ -144,6 +174,8 @@ def run_suite(suite, counts, full):
     start = time.monotonic()
     limit = SECONDS_FULL if full else SECONDS
     isolation = ISOLATED if os.geteuid() == 0 and suite.build else []
+    with counts.lock:
+        counts.running.append(suite)
     process = subprocess.Popen(
         [*isolation, *suite.command], cwd=TOP, env=suite.environment(full), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
@@ -155,6 +187,8 @@ def run_suite(suite, counts, full):
         output, late = read_rest(process), True
     why = f"did not end within {limit} s" if late else None
     with counts.lock:
+        counts.check_null(suite)
+        counts.running.remove(suite)
         judge(suite, counts, output.decode(errors="replace"), process.returncode, why,
               time.monotonic() - start)
 
@@ -276,6 +310,13 @@ def prepare(suites):
                    stdin=subprocess.DEVNULL)
 
 
+def order_of(suite):
+    """First what has one build only, for it is quick (lint, core), then what is long, then the rest."""
+    stem = suite.path.stem
+    place = LONGEST.index(stem) if stem in LONGEST else len(LONGEST)
+    return suite.build != "", place, suite.build != "debug"
+
+
 def run_all(suites, counts, full, jobs):
     """Side by side, the test machine among them; then those that want to be alone."""
     inside = [s for s in suites if s.job]
@@ -283,7 +324,7 @@ def run_all(suites, counts, full, jobs):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(run_machines, inside, counts, full)]
         running += [pool.submit(run_suite, s, counts, full)
-                    for s in suites if s not in inside and s not in alone]
+                    for s in sorted(suites, key=order_of) if s not in inside and s not in alone]
         for future in running:
             future.result()
     for suite in alone:
@@ -303,7 +344,7 @@ def main():
     parser = argparse.ArgumentParser(prog="build.sh test")
     parser.add_argument("--full", action="store_true", help="the second tier too")
     parser.add_argument("--jobs", type=int, metavar="N", help="suites at a time",
-                        default=os.cpu_count() if os.geteuid() == 0 else 1)
+                        default=os.cpu_count() + 1 if os.geteuid() == 0 else 1)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     suites = find_suites(options.full) + machine_suites(options.full, options.names)
@@ -322,5 +363,6 @@ def main():
     sys.exit(1 if counts.failed else 0)
 
 
-os.umask(0o022)
-main()
+if __name__ == "__main__":
+    os.umask(0o022)
+    main()

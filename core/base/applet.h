@@ -57,10 +57,11 @@ struct applet {
     int failure;        /* exit code of usage errors and of its own failure, see exit.h */
     /* Do the work and return the exit code. Errors are printed here, by report_error(). */
     int (*run)(const struct call *call);
-    /* A link has chain_run there (LINK_APPLET in core/linux/chain.h), and these two
-     * (core/base/chain.h). */
+    /* A link has chain_run there (LINK_APPLET in core/linux/chain.h), and these
+     * (core/base/chain.h); release may be NULL. */
     int (*check)(struct call *call, int *consumed);
     int (*apply)(const struct call *call, struct chain *chain);
+    void (*release)(struct call *call);
 };
 
 /* Keeps a registration although nothing refers to it: GNU ld does so by itself for sections with a

@@ -7,8 +7,9 @@
  * many operands are its own; what follows, after one "--" if there is one, is NEXT. A link that
  * runs a default program when there is no NEXT puts one into call->argv. All links of a chain are
  * checked before the first one is applied. apply() acts on this process and may leave descriptors
- * in the chain. NEXT without a slash that names a link of this binary is applied in this very
- * process; anything else is executed.
+ * in the chain. What check() has read and apply() is to have is kept in call->values, and freed by
+ * release(), which is called in any case once check() was. NEXT without a slash that names a link
+ * of this binary is applied in this very process; anything else is executed.
  *
  * Here is what travels along the chain; chain_run(), which runs it, is in core/linux/chain.h, since
  * a hand-over inside one process follows the kernel's rules for execve(2).

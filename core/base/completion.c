@@ -23,7 +23,7 @@ static void append_quoted(struct text *text, const char *string, const char *spe
 /* The choices of an option, separated by blanks. */
 static void append_choices(struct text *text, const struct option *option)
 {
-    for (const char *c = option->argument; *c; c++)
+    for (const char *c = option_argument(option); *c; c++)
         text_append_bytes(text, *c == '|' ? " " : c, 1);
 }
 
@@ -45,8 +45,8 @@ static void append_bash_word(struct text *text, const struct applet *applet,
     (void)applet;
     if (option->letter)
         text_append_format(text, "-%c ", option->letter);
-    if (option->name[0])
-        text_append_format(text, "--%s ", option->name);
+    if (option_name(option)[0])
+        text_append_format(text, "--%s ", option_name(option));
 }
 
 /* Options that take the next word. */
@@ -58,17 +58,17 @@ static void append_bash_pattern(struct text *text, const struct applet *applet,
         return;
     if (option->letter)
         text_append_format(text, "|-%c", option->letter);
-    if (option->name[0])
-        text_append_format(text, "|--%s", option->name);
+    if (option_name(option)[0])
+        text_append_format(text, "|--%s", option_name(option));
 }
 
 static void append_bash_choice(struct text *text, const struct applet *applet,
                                const struct option *option)
 {
-    if (!usage_has_choices(option) || !option->name[0])
+    if (!usage_has_choices(option) || !option_name(option)[0])
         return;
     text_append_format(text, "        %s:--%s) choices='", applet ? applet->name : "",
-                       option->name);
+                       option_name(option));
     append_choices(text, option);
     text_append(text, "' ;;\n");
 }
@@ -122,30 +122,30 @@ static void append_zsh_option(struct text *text, const struct applet *applet,
                               const struct option *option)
 {
     (void)applet;
-    bool both = option->letter && option->name[0];
+    bool both = option->letter && option_name(option)[0];
     bool list = option->kind == OPTION_LIST;
     text_append(text, " \\\n        ");
     if (list)
         text_append(text, "'*'");
     else if (both)
-        text_append_format(text, "'(-%c --%s)'", option->letter, option->name);
+        text_append_format(text, "'(-%c --%s)'", option->letter, option_name(option));
     /* What may stand between option and argument: -bDIR or -b DIR, --bundle=DIR or --bundle DIR. */
     const char *after = option_is_optional(option) ? "=-" : "=";
     if (!option_has_argument(option))
         after = "";
     if (both)
-        text_append_format(text, "{-%c%s,--%s%s}", option->letter, *after ? "+" : "", option->name,
-                           after);
-    else if (option->name[0])
-        text_append_format(text, "--%s%s", option->name, after);
+        text_append_format(text, "{-%c%s,--%s%s}", option->letter, *after ? "+" : "",
+                           option_name(option), after);
+    else if (option_name(option)[0])
+        text_append_format(text, "--%s%s", option_name(option), after);
     else
         text_append_format(text, "-%c%s", option->letter, *after ? "+" : "");
     text_append(text, "'[");
-    append_quoted(text, option->help, "[]:\\");
+    append_quoted(text, option_help(option), "[]:\\");
     text_append(text, "]");
     if (option_has_argument(option)) {
         text_append(text, option_is_optional(option) ? "::" : ":");
-        append_quoted(text, option->argument, "[]:\\");
+        append_quoted(text, option_argument(option), "[]:\\");
         text_append(text, ":");
         if (usage_has_choices(option)) {
             text_append(text, "(");
@@ -200,8 +200,8 @@ static void append_fish_option(struct text *text, const struct applet *applet,
         text_append(text, "__fish_use_subcommand'");
     if (option->letter)
         text_append_format(text, " -s %c", option->letter);
-    if (option->name[0])
-        text_append_format(text, " -l %s", option->name);
+    if (option_name(option)[0])
+        text_append_format(text, " -l %s", option_name(option));
     if (option_has_argument(option) && !option_is_optional(option))
         text_append(text, usage_has_choices(option) ? " -x" : " -r");
     if (usage_has_choices(option)) {
@@ -210,7 +210,7 @@ static void append_fish_option(struct text *text, const struct applet *applet,
         text_append(text, "'");
     }
     text_append(text, " -d '");
-    append_quoted(text, option->help, "\\");
+    append_quoted(text, option_help(option), "\\");
     text_append(text, "'\n");
 }
 

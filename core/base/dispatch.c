@@ -31,23 +31,30 @@ struct front {
 #define FRONT(field)  ((uint16_t)offsetof(struct front, field))
 
 const struct option global_options[] = {
-    {0, OPTION_TEXT, GLOBAL(root), "root", "DIR", "Keep the state of containers in DIR"},
-    {0, OPTION_TEXT, GLOBAL(log), "log", "FILE", "Append errors and warnings to FILE, too"},
-    {0, OPTION_TEXT, GLOBAL(log_format), "log-format", "text|json", "Form of the log (text)"},
-    {0, OPTION_FLAG, GLOBAL(debug), "debug", "", "Tell more on standard error and in the log"},
-    {0, OPTION_FLAG, GLOBAL(systemd_cgroup), "systemd-cgroup", "",
-     "Refused: cgroups are managed without systemd"},
-    {0, OPTION_TEXT, GLOBAL(rootless), "rootless", "true|false|auto",
-     "Work without root's privilege (auto)"},
-    {0, OPTION_MAYBE, GLOBAL(trace), "trace", "FILE",
-     "Show each step, or write it to FILE for a trace viewer"},
-    {'v', OPTION_FLAG, FRONT(version), "version", "", "Print the version"},
-    {0, OPTION_FLAG, FRONT(list), "list", "", "List the applets, one a line"},
-    {0, OPTION_TEXT, FRONT(install), "install", "DIR", "Link the applets to this binary in DIR"},
-    {0, OPTION_FLAG, FRONT(manual), "man", "", "Print the manual page, or that of an applet"},
-    {0, OPTION_TEXT, FRONT(completions), "completions", "bash|zsh|fish",
-     "Print completions for a shell"},
-    {'h', OPTION_FLAG, FRONT(help), "help", "", "Show this help, or that of an applet"},
+    {0, OPTION_TEXT, GLOBAL(root),
+     OPTION_WORDS("root", "DIR", "Keep the state of containers in DIR")},
+    {0, OPTION_TEXT, GLOBAL(log),
+     OPTION_WORDS("log", "FILE", "Append errors and warnings to FILE, too")},
+    {0, OPTION_TEXT, GLOBAL(log_format),
+     OPTION_WORDS("log-format", "text|json", "Form of the log (text)")},
+    {0, OPTION_FLAG, GLOBAL(debug),
+     OPTION_WORDS("debug", "", "Tell more on standard error and in the log")},
+    {0, OPTION_FLAG, GLOBAL(systemd_cgroup),
+     OPTION_WORDS("systemd-cgroup", "", "Refused: cgroups are managed without systemd")},
+    {0, OPTION_TEXT, GLOBAL(rootless),
+     OPTION_WORDS("rootless", "true|false|auto", "Work without root's privilege (auto)")},
+    {0, OPTION_MAYBE, GLOBAL(trace),
+     OPTION_WORDS("trace", "FILE", "Show each step, or write it to FILE for a trace viewer")},
+    {'v', OPTION_FLAG, FRONT(version), OPTION_WORDS("version", "", "Print the version")},
+    {0, OPTION_FLAG, FRONT(list), OPTION_WORDS("list", "", "List the applets, one a line")},
+    {0, OPTION_TEXT, FRONT(install),
+     OPTION_WORDS("install", "DIR", "Link the applets to this binary in DIR")},
+    {0, OPTION_FLAG, FRONT(manual),
+     OPTION_WORDS("man", "", "Print the manual page, or that of an applet")},
+    {0, OPTION_TEXT, FRONT(completions),
+     OPTION_WORDS("completions", "bash|zsh|fish", "Print completions for a shell")},
+    {'h', OPTION_FLAG, FRONT(help),
+     OPTION_WORDS("help", "", "Show this help, or that of an applet")},
 };
 const size_t global_option_count = sizeof(global_options) / sizeof(global_options[0]);
 
@@ -234,7 +241,7 @@ static int dispatch_front(int argc, char **argv, unsigned filled)
  * know as arguments: that is for boot, if it is in this binary, and those are not its options. */
 static const struct applet *started_by_kernel(const char *name)
 {
-    if (getpid() != 1 || strcmp(name, "init") != 0 || access("/proc/self", F_OK) == 0)
+    if (strcmp(name, "init") != 0 || getpid() != 1 || access("/proc/self", F_OK) == 0)
         return NULL;
     return applet_find("boot");
 }

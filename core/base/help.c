@@ -53,34 +53,34 @@ static void append_option(struct text *text, const struct option *option)
     const size_t column = 28;
     size_t start = text->length;
     if (option->letter)
-        text_append_format(text, "  -%c%s", option->letter, option->name[0] ? ", " : "");
+        text_append_format(text, "  -%c%s", option->letter, option_name(option)[0] ? ", " : "");
     else
         text_append(text, "      ");
-    if (option->name[0])
-        text_append_format(text, "--%s", option->name);
+    if (option_name(option)[0])
+        text_append_format(text, "--%s", option_name(option));
     if (option_is_optional(option))
-        text_append_format(text, "[=%s]", option->argument);
+        text_append_format(text, "[=%s]", option_argument(option));
     else if (option_has_argument(option))
-        text_append_format(text, " %s", option->argument);
+        text_append_format(text, " %s", option_argument(option));
     size_t width = text->length - start;
     if (width + 2 > column) {
         text_append(text, "\n");
         width = 0;
     }
     append_padding(text, column - width);
-    text_append_format(text, "%s%s\n", option->help,
+    text_append_format(text, "%s%s\n", option_help(option),
                        option->kind == OPTION_LIST ? " (repeatable)" : "");
 }
 
 bool usage_has_choices(const struct option *option)
 {
-    return strchr(option->argument, '|') != NULL;
+    return strchr(option_argument(option), '|') != NULL;
 }
 
 bool usage_has_help(const struct option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(options[i].name, "help") == 0)
+        if (strcmp(option_name(&options[i]), "help") == 0)
             return true;
     return false;
 }

@@ -92,21 +92,21 @@ static void append_option(struct text *text, const struct option *option)
     if (option->letter) {
         text_append(text, "\\fB\\-");
         append_escaped(text, &option->letter, 1);
-        text_append_format(text, "\\fR%s", option->name[0] ? ", " : "");
+        text_append_format(text, "\\fR%s", option_name(option)[0] ? ", " : "");
     }
-    if (option->name[0]) {
+    if (option_name(option)[0]) {
         text_append(text, "\\fB\\-\\-");
-        append_string(text, option->name);
+        append_string(text, option_name(option));
         text_append(text, "\\fR");
     }
     if (option_has_argument(option)) {
         text_append(text, option_is_optional(option) ? "[=" : " ");
         text_append(text, "\\fI");
-        append_string(text, option->argument);
+        append_string(text, option_argument(option));
         text_append(text, option_is_optional(option) ? "\\fR]" : "\\fR");
     }
     text_append(text, "\n");
-    append_string(text, option->help);
+    append_string(text, option_help(option));
     text_append(text, option->kind == OPTION_LIST ? ". May be given more than once.\n" : ".\n");
 }
 

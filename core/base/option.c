@@ -21,7 +21,23 @@ struct parse {
     bool *help; /* where -h and --help go, or NULL */
 };
 
-const struct option help_option = {'h', OPTION_FLAG, 0, "help", "", "Show this help"};
+const struct option help_option = {'h', OPTION_FLAG, 0, OPTION_WORDS("help", "", "Show this help")};
+
+const char *option_name(const struct option *option)
+{
+    return option->text;
+}
+
+const char *option_argument(const struct option *option)
+{
+    return option->text + strlen(option->text) + 1;
+}
+
+const char *option_help(const struct option *option)
+{
+    const char *argument = option_argument(option);
+    return argument + strlen(argument) + 1;
+}
 
 static bool is_help(const struct parse *parse, const struct option *option)
 {
@@ -40,8 +56,8 @@ static const struct option *find_name(const struct parse *parse, const char *nam
 {
     for (size_t i = 0; i < parse->count; i++) {
         const struct option *option = &parse->table[i];
-        if (length > 0 && length < sizeof(option->name) && !option->name[length] &&
-            memcmp(option->name, name, length) == 0)
+        if (length > 0 && length < sizeof(option->text) && !option->text[length] &&
+            memcmp(option->text, name, length) == 0)
             return option;
     }
     if (parse->help && length == 4 && memcmp(name, "help", 4) == 0)
@@ -52,7 +68,7 @@ static const struct option *find_name(const struct parse *parse, const char *nam
 /* Record the usage error for an unknown long option, with the nearest name as a hint. */
 static int fail_unknown(const struct parse *parse, const char *name, size_t length)
 {
-    char given[sizeof(parse->table->name) * 2];
+    char given[sizeof(parse->table->text) * 2];
     const char *nearest = NULL;
     unsigned least = 3;
     int result = fail_usage("unknown option --%.*s", (int)(length < 200 ? length : 200), name);
@@ -61,10 +77,10 @@ static int fail_unknown(const struct parse *parse, const char *name, size_t leng
     memcpy(given, name, length);
     given[length] = '\0';
     for (size_t i = 0; i < parse->count; i++) {
-        unsigned distance = text_distance(given, parse->table[i].name);
-        if (parse->table[i].name[0] && distance < least && distance <= length / 3) {
+        unsigned distance = text_distance(given, parse->table[i].text);
+        if (parse->table[i].text[0] && distance < least && distance <= length / 3) {
             least = distance;
-            nearest = parse->table[i].name;
+            nearest = parse->table[i].text;
         }
     }
     if (nearest)
@@ -72,9 +88,15 @@ static int fail_unknown(const struct parse *parse, const char *name, size_t leng
     return result;
 }
 
+/* Without OPTION_ONCE. */
+static enum option_kind kind_of(const struct option *option)
+{
+    return (enum option_kind)(option->kind & ~OPTION_ONCE);
+}
+
 bool option_has_argument(const struct option *option)
 {
-    return option->kind != OPTION_FLAG && option->kind != OPTION_COUNT;
+    return kind_of(option) != OPTION_FLAG && option->kind != OPTION_COUNT;
 }
 
 bool option_is_optional(const struct option *option)
@@ -91,7 +113,11 @@ static int set_option(const struct parse *parse, const struct option *option, co
         *parse->help = true;
         return 0;
     }
-    switch ((enum option_kind)option->kind) {
+    enum option_kind kind = kind_of(option);
+    if ((option->kind & OPTION_ONCE) &&
+        (kind == OPTION_FLAG ? *(bool *)field : *(const char **)(void *)field != NULL))
+        return fail_usage("duplicate option %s", shown);
+    switch (kind) {
     case OPTION_FLAG:
         *(bool *)field = true;
         return 0;
@@ -126,7 +152,7 @@ static int parse_long(struct parse *parse, const char *word)
     size_t length = strcspn(name, "=");
     const char *argument = name[length] ? name + length + 1 : NULL;
     const struct option *option = find_name(parse, name, length);
-    char shown[sizeof(option->name) + 2] = "--";
+    char shown[sizeof(option->text) + 2] = "--";
     if (!option)
         return fail_unknown(parse, name, length);
     memcpy(shown + 2, name, length);
@@ -138,7 +164,7 @@ static int parse_long(struct parse *parse, const char *word)
         argument = "";
     } else if (!argument) {
         if (parse->index >= parse->argc)
-            return fail_usage("option %s needs an argument: %s", shown, option->argument);
+            return fail_usage("option %s needs an argument: %s", shown, option_argument(option));
         argument = parse->argv[parse->index++];
     }
     return set_option(parse, option, argument, shown);
@@ -162,7 +188,8 @@ static int parse_short(struct parse *parse, const char *word)
             else if (parse->index < parse->argc)
                 argument = parse->argv[parse->index++];
             else
-                return fail_usage("option %s needs an argument: %s", shown, option->argument);
+                return fail_usage("option %s needs an argument: %s", shown,
+                                  option_argument(option));
         }
         int result = set_option(parse, option, argument, shown);
         if (result < 0 || takes)

@@ -24,14 +24,20 @@ enum option_kind {
     OPTION_MAYBE_LONG, /* the same, but the letter stands alone: -mu is -m and -u */
 };
 
+/* With OPTION_FLAG or OPTION_TEXT: the field can be set once, by whichever option. */
+#define OPTION_ONCE 0x80
+
 struct option {
-    char letter;       /* short form, 0 for none */
-    uint8_t kind;      /* enum option_kind */
-    uint16_t offset;   /* offsetof(struct of options, field) */
-    char name[24];     /* long form without dashes */
-    char argument[24]; /* name of the argument in the help, "" where there is none */
-    char help[80];     /* one line, no full stop */
+    char letter;     /* short form, 0 for none */
+    uint8_t kind;    /* enum option_kind */
+    uint16_t offset; /* offsetof(struct of options, field) */
+    char text[80];   /* OPTION_WORDS */
 };
+
+/* The texts of an option, one behind the other, so that none needs room of a fixed size: its long
+ * form without dashes; the name of its argument in the help, "" where there is none; what it does,
+ * one line without a full stop. The last NUL makes what is too long an error of the compiler. */
+#define OPTION_WORDS(name, argument, help) name "\0" argument "\0" help "\0"
 
 /* Parse argv[1..] by the table into values, which starts zeroed or preset with defaults. Stops at
  * the first operand, after "--", or at a lone "-" (an operand).
@@ -45,6 +51,11 @@ int options_parse(const struct option *table, size_t count, int argc, char **arg
  * Every applet is parsed by this one. */
 int options_parse_help(const struct option *table, size_t count, int argc, char **argv,
                        void *values, int *operands, bool *separated, bool *help);
+
+/* Its texts. */
+const char *option_name(const struct option *option);
+const char *option_argument(const struct option *option);
+const char *option_help(const struct option *option);
 
 /* Does the option take an argument (an optional one included)? May it be left out? */
 bool option_has_argument(const struct option *option);

@@ -14,15 +14,7 @@
 
 /* Close *fd if there is one, and set it to -1. close(2) is never repeated after EINTR: on Linux the
  * descriptor is gone by then and the number may belong to another. */
-static inline void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        int saved = errno;
-        close(*fd);
-        errno = saved;
-        *fd = -1;
-    }
-}
+void close_fd(int *fd);
 
 /* Hand the descriptor over to the caller: the variable owns nothing afterwards. */
 static inline int take_fd(int *fd)
@@ -32,13 +24,8 @@ static inline int take_fd(int *fd)
     return taken;
 }
 
-static inline void free_pointer(void *variable)
-{
-    int saved = errno;
-    free(*(void **)variable);
-    *(void **)variable = NULL;
-    errno = saved;
-}
+/* Free what *variable points to, and set it to NULL. variable: the address of a pointer. */
+void free_pointer(void *variable);
 
 static inline void *take_pointer_from(void *variable)
 {

@@ -52,7 +52,7 @@ static struct {
     bool json;
     uint64_t origin; /* nanoseconds */
     uint64_t moved;  /* by entering a time namespace; what is written is by the parent's clock */
-    struct track track;
+    struct track *track; /* of this process; allocated, for most starts need none */
     struct shared *shared;
 } trace;
 
@@ -92,8 +92,8 @@ static void append_track(struct text *event)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         text_append_format(
             event, "%s{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":",
-            i ? ",\n" : "", kinds[i], trace.track.number, trace.track.number);
-        text_append_json(event, trace.track.name);
+            i ? ",\n" : "", kinds[i], trace.track->number, trace.track->number);
+        text_append_json(event, trace.track->name);
         text_append(event, "}}");
     }
 }
@@ -105,11 +105,15 @@ static int start_track(int fd)
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (trace.shared == MAP_FAILED)
         return fail(errno, "cannot map memory for the trace");
+    if (!trace.track)
+        trace.track = calloc(1, sizeof(*trace.track));
+    if (!trace.track)
+        return fail(ENOMEM, "cannot make room for the trace");
     trace.shared->tracks = 1;
-    trace.track.number = 1;
-    trace.track.group.started = false;
-    trace.track.step.started = false;
-    snprintf(trace.track.name, sizeof(trace.track.name), "shimbox");
+    trace.track->number = 1;
+    trace.track->group.started = false;
+    trace.track->step.started = false;
+    snprintf(trace.track->name, sizeof(trace.track->name), "shimbox");
     trace_enabled = true;
     return 0;
 }
@@ -144,35 +148,49 @@ void trace_hand_over(void)
         return;
     trace_step("%s", execution);
     snprintf(state, sizeof(state), "%d:%d:%d:%llu:%llu", (int)getpid(), descriptor, trace.json,
-             (unsigned long long)trace.origin, (unsigned long long)trace.track.step.begin);
+             (unsigned long long)trace.origin, (unsigned long long)trace.track->step.begin);
     /* Without it the trace ends here. */
     if (setenv(STATE, state, 1) == 0)
         fcntl(descriptor, F_SETFD, 0);
 }
 
+/* By hand: sscanf(3) would be 5 KB. Returns how many there are. */
+static int read_numbers(const char *text, unsigned long long numbers[5])
+{
+    int count = 0;
+    while (count < 5) {
+        char *end;
+        numbers[count] = strtoull(text, &end, 10);
+        if (end == text)
+            break;
+        count++;
+        if (*end != ':')
+            break;
+        text = end + 1;
+    }
+    return count;
+}
+
 bool trace_resume(void)
 {
     const char *state = getenv(STATE);
-    int pid;
-    int fd;
-    int json;
-    unsigned long long origin;
-    unsigned long long begin;
+    unsigned long long numbers[5] = {0};
     if (!state)
         return false;
-    int count = sscanf(state, "%d:%d:%d:%llu:%llu", &pid, &fd, &json, &origin, &begin);
+    int count = read_numbers(state, numbers);
     unsetenv(STATE);
+    int fd = (int)numbers[1];
     /* Of another process: it may have been left in the environment. */
-    if (count != 5 || pid != getpid() || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (count != 5 || (pid_t)numbers[0] != getpid() || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return false;
     if (trace_enabled)
         return true;
     if (start_track(fd) < 0)
         return false;
-    trace.json = json;
-    trace.origin = origin;
-    trace.track.step = (struct operation){.started = true, .begin = begin};
-    snprintf(trace.track.step.name, sizeof(trace.track.step.name), "%s", execution);
+    trace.json = numbers[2] != 0;
+    trace.origin = numbers[3];
+    trace.track->step = (struct operation){.started = true, .begin = numbers[4]};
+    snprintf(trace.track->step.name, sizeof(trace.track->step.name), "%s", execution);
     return true;
 }
 
@@ -195,18 +213,18 @@ static void end_operation(struct operation *operation, uint64_t end)
     if (trace.json) {
         text_append(&event, "{\"name\":");
         text_append_json(&event, operation->name);
-        text_append_format(&event, ",\"ph\":\"X\",\"pid\":%u,\"tid\":%u", trace.track.number,
-                           trace.track.number);
+        text_append_format(&event, ",\"ph\":\"X\",\"pid\":%u,\"tid\":%u", trace.track->number,
+                           trace.track->number);
         append_time(&event, "ts", operation->begin - trace.origin);
         append_time(&event, "dur", took);
         append_field(&event, operation->field);
         text_append(&event, "},\n");
     } else {
         char name[sizeof(operation->name) * 4];
-        bool indented = operation == &trace.track.step && trace.track.group.started;
+        bool indented = operation == &trace.track->step && trace.track->group.started;
         text_printable(operation->name, name, sizeof(name));
         text_append_format(&event, "%8llu us  %s: %s%s\n",
-                           (unsigned long long)((took + 500) / 1000), trace.track.name,
+                           (unsigned long long)((took + 500) / 1000), trace.track->name,
                            indented ? "  " : "", name);
     }
     write_event(&event);
@@ -217,8 +235,8 @@ void trace_flush(void)
     if (!trace_enabled)
         return;
     /* Not at the same time: viewers could take the group for what ended first. */
-    end_operation(&trace.track.step, now());
-    end_operation(&trace.track.group, now());
+    end_operation(&trace.track->step, now());
+    end_operation(&trace.track->group, now());
 }
 
 static void begin_operation(struct operation *operation)
@@ -233,12 +251,12 @@ void trace_step(const char *format, ...)
     va_list arguments;
     if (!trace_enabled)
         return;
-    end_operation(&trace.track.step, now());
+    end_operation(&trace.track->step, now());
     va_start(arguments, format);
-    if (vsnprintf(trace.track.step.name, sizeof(trace.track.step.name), format, arguments) < 0)
-        trace.track.step.name[0] = '\0';
+    if (vsnprintf(trace.track->step.name, sizeof(trace.track->step.name), format, arguments) < 0)
+        trace.track->step.name[0] = '\0';
     va_end(arguments);
-    begin_operation(&trace.track.step);
+    begin_operation(&trace.track->step);
 }
 
 void trace_start_group(const char *name)
@@ -246,13 +264,14 @@ void trace_start_group(const char *name)
     if (!trace_enabled)
         return;
     trace_flush();
-    snprintf(trace.track.group.name, sizeof(trace.track.group.name), "%s", name);
-    begin_operation(&trace.track.group);
+    snprintf(trace.track->group.name, sizeof(trace.track->group.name), "%s", name);
+    begin_operation(&trace.track->group);
 }
 
 void trace_set_field(const char *format, ...)
 {
-    struct operation *operation = trace.track.step.started ? &trace.track.step : &trace.track.group;
+    struct operation *operation =
+        trace.track->step.started ? &trace.track->step : &trace.track->group;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(operation->field, sizeof(operation->field), format, arguments);
@@ -267,8 +286,8 @@ void trace_flow(unsigned number, const char *name, bool sent)
     text_append(&event, "{\"name\":");
     text_append_json(&event, name);
     text_append_format(&event, ",\"cat\":\"sync\",\"id\":%u,\"ph\":%s,\"pid\":%u,\"tid\":%u",
-                       number, sent ? "\"s\"" : "\"f\",\"bp\":\"e\"", trace.track.number,
-                       trace.track.number);
+                       number, sent ? "\"s\"" : "\"f\",\"bp\":\"e\"", trace.track->number,
+                       trace.track->number);
     append_time(&event, "ts", now() - trace.origin);
     text_append(&event, "},\n");
     write_event(&event);
@@ -278,10 +297,10 @@ void trace_child(const char *name)
 {
     if (!trace_enabled)
         return;
-    trace.track.group.started = false;
-    trace.track.step.started = false;
-    trace.track.number = __atomic_add_fetch(&trace.shared->tracks, 1, __ATOMIC_RELAXED);
-    snprintf(trace.track.name, sizeof(trace.track.name), "%s", name);
+    trace.track->group.started = false;
+    trace.track->step.started = false;
+    trace.track->number = __atomic_add_fetch(&trace.shared->tracks, 1, __ATOMIC_RELAXED);
+    snprintf(trace.track->name, sizeof(trace.track->name), "%s", name);
     if (trace.json) {
         autotext struct text event = {0};
         append_track(&event);
@@ -307,18 +326,18 @@ void trace_execution(void)
     if (!trace_enabled)
         return;
     trace_step("execve");
-    trace.shared->execed = trace.track;
+    trace.shared->execed = *trace.track;
 }
 
 void trace_executed(void)
 {
     if (!trace_enabled || !trace.shared->execed.number)
         return;
-    struct track own = trace.track;
-    trace.track = trace.shared->execed;
+    struct track own = *trace.track;
+    *trace.track = trace.shared->execed;
     trace_flow(0, "executed", true);
     trace_flush();
-    trace.track = own;
+    *trace.track = own;
     trace_flow(0, "executed", false);
 }
 
@@ -332,7 +351,7 @@ void trace_end(void)
     if (!trace_enabled)
         return;
     trace_flush();
-    if (trace.track.number != 1)
+    if (trace.track->number != 1)
         return;
     if (trace.json) {
         /* The one event without a comma behind it. */
@@ -343,5 +362,7 @@ void trace_end(void)
     }
     trace_enabled = false;
     munmap(trace.shared, sizeof(*trace.shared));
+    free(trace.track);
+    trace.track = NULL;
     close_fd(&descriptor);
 }

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/container/check_parts.h"
+#include "core/linux/cgroup.h"
 #include "core/linux/rootless.h"
 
 /* Not in every linux/magic.h. */
@@ -141,40 +143,21 @@ static const char delegate[] =
     "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io "
     "memory pids\\n' >/etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload";
 
-/* The cgroup of this process below the mount point of version 2. */
-static bool own_cgroup(const char *point, char *path, size_t size)
-{
-    autotext struct text text = {0};
-    bool found = false;
-    if (read_file(AT_FDCWD, "/proc/self/cgroup", 65536, &text) == 0) {
-        const char *line =
-            strncmp(text.data, "0::", 3) == 0 ? text.data : strstr(text.data, "\n0::");
-        if (line) {
-            line += *line == '\n' ? 4 : 3;
-            /* "/.." leads out of what is mounted here: of the cgroup namespace. */
-            found = strncmp(line, "/..", 3) != 0;
-            size_t length = strcspn(line, "\n");
-            length = length == 1 ? 0 : length; /* "/" */
-            snprintf(path, size, "%s%.*s", point, (int)length, line);
-        }
-    }
-    error_clear();
-    return found;
-}
-
-static void check_delegation(struct check_context *context, const char *point)
+static void check_delegation(struct check_context *context)
 {
     static const char *const files[] = {"", "/cgroup.procs", "/cgroup.subtree_control"};
     static const char wanted[][8] = {"cpu", "cpuset", "io", "memory", "pids"};
-    char folder[512], path[600], controllers[256] = "";
+    char path[PATH_MAX + 32], controllers[256] = "";
     autotext struct text missing = {0};
-    if (!own_cgroup(point, folder, sizeof(folder))) {
-        check_put(context, CHECK_CGROUP_DELEGATION, CHECK_UNKNOWN, 0,
-                  "the own cgroup is not below %s", point);
+    autocgroup struct cgroup cgroup;
+    autoclose int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (cgroup_find(&cgroup, self, "") < 0) {
+        check_put(context, CHECK_CGROUP_DELEGATION, CHECK_UNKNOWN, 0, "%s", error_get()->text);
+        error_clear();
         return;
     }
     for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s%s", folder, files[i]);
+        snprintf(path, sizeof(path), "%s%s", cgroup.path, files[i]);
         if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0) {
             check_fix(check_put(context, CHECK_CGROUP_DELEGATION, CHECK_WARN, errno,
                                 "cannot write to %s: %s", path, strerror(errno)),
@@ -182,7 +165,7 @@ static void check_delegation(struct check_context *context, const char *point)
             return;
         }
     }
-    snprintf(path, sizeof(path), "%s/cgroup.controllers", folder);
+    snprintf(path, sizeof(path), "%s/cgroup.controllers", cgroup.path);
     check_read_line(path, controllers, sizeof(controllers));
     char padded[sizeof(controllers) + 2];
     snprintf(padded, sizeof(padded), " %s ", controllers);
@@ -194,21 +177,22 @@ static void check_delegation(struct check_context *context, const char *point)
     }
     if (missing.length > 0)
         check_fix(check_put(context, CHECK_CGROUP_DELEGATION, CHECK_WARN, 0,
-                            "%s can be written to, but lacks controllers:%s", folder, missing.data),
+                            "%s can be written to, but lacks controllers:%s", cgroup.path,
+                            missing.data),
                   "%s", delegate);
     else
-        check_put(context, CHECK_CGROUP_DELEGATION, CHECK_PASS, 0, "%s: %s", folder, controllers);
+        check_put(context, CHECK_CGROUP_DELEGATION, CHECK_PASS, 0, "%s: %s", cgroup.path,
+                  controllers);
 }
 
 static void check_cgroups(struct check_context *context)
 {
-    const char *point = NULL;
+    bool new = false;
     bool old = false;
     for (size_t i = 0; i < context->mount_count; i++) {
         const struct mountinfo *mount = &context->mounts[i];
         old = old || strcmp(mount->type, "cgroup") == 0;
-        if (!point && strcmp(mount->type, "cgroup2") == 0)
-            point = mount->point;
+        new = new || strcmp(mount->type, "cgroup2") == 0;
     }
     struct statfs system;
     if (statfs("/sys/fs/cgroup", &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
@@ -216,14 +200,11 @@ static void check_cgroups(struct check_context *context)
     else
         check_fix(check_put(context, CHECK_CGROUP_V2, CHECK_WARN, 0,
                             "/sys/fs/cgroup is not version 2%s: limits cannot be set by a user",
-                            old && point ? ", but a mixture with version 1"
-                            : old        ? ", but version 1"
-                                         : ""),
+                            old && new ? ", but a mixture with version 1"
+                            : old      ? ", but version 1"
+                                       : ""),
                   "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
-    if (point)
-        check_delegation(context, point);
-    else
-        check_put(context, CHECK_CGROUP_DELEGATION, CHECK_UNKNOWN, 0, "no cgroup2 is mounted");
+    check_delegation(context);
 }
 
 static void check_bus(struct check_context *context, const char *folder)

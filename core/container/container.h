@@ -39,11 +39,12 @@ struct container {
                              which is to be the bundle: unlike a descriptor of it, the kernel takes
                              it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
-    bool no_pivot;      /* cover the old root instead of pivot_root(2) */
-    bool no_new_keyring;    /* keep the caller's session keyring */
-    const char *id;         /* the container's name, NULL: it has none */
-    unsigned preserved_fds; /* descriptors from 3 on that the program gets */
-    const char *pid_file;   /* NULL: none */
+    bool listed_devices_only; /* no default ones and no links in /dev */
+    bool no_pivot;            /* cover the old root instead of pivot_root(2) */
+    bool no_new_keyring;      /* keep the caller's session keyring */
+    const char *id;           /* the container's name, NULL: it has none */
+    unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
+    const char *pid_file;     /* NULL: none */
     /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
      * child sets the container up; and once the program runs, when there is nothing to do but wait:
      * the time to release what is not needed any more, the config too. */
@@ -91,6 +92,11 @@ void container_close(struct container *container);
  * outside: /proc, namespaces, root and mount sources. Changes nothing.
  * Returns 0 or a negative errno (recorded with the config's field). */
 int container_prepare(struct container *container);
+
+/* Of this, what the config alone tells of its mounts: parse their options into the container, and
+ * check that they fit together. Raises the limit of open files until container_free(). Returns 0 or
+ * a negative errno (recorded with the config's field). */
+int container_parse_mounts(struct container *container);
 
 /* Does it join any namespace that exists? */
 bool container_joins_namespaces(const struct container *container);

@@ -115,7 +115,7 @@ static void put_identity(struct inspect *inspect, struct json_object *object,
     char path[32];
     inspect_put_number(inspect, object, "pid", inspect->pid);
     if (stat_result < 0) {
-        static const char *const keys[] = {"name", "process_group", "session", "terminal"};
+        static const char keys[][16] = {"name", "process_group", "session", "terminal"};
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             inspect_put(inspect, object, keys[i], inspect_error(stat_result));
     } else {
@@ -154,7 +154,7 @@ static struct json_object *list_map(struct inspect *inspect, const char *name)
     struct json_object *array = json_object_new_array();
     char *rest = text.data;
     for (char *line; array && (line = strsep(&rest, "\n"));) {
-        static const char *const keys[] = {"container", "host", "size"};
+        static const char keys[][12] = {"container", "host", "size"};
         struct json_object *range = json_object_new_object();
         char *end = line;
         for (int i = 0; i < 3 && *line; i++) {

@@ -55,7 +55,7 @@ static void put_text(const struct facts *facts, struct json_object *object, cons
 static void put_ids(const struct facts *facts, struct json_object *object, const char *key,
                     enum process_status_field field, const uint32_t ids[4])
 {
-    static const char *const names[] = {"real", "effective", "saved", "filesystem"};
+    static const char names[][12] = {"real", "effective", "saved", "filesystem"};
     struct json_object *four = json_object_new_object();
     for (int i = 0; four && i < 4; i++)
         inspect_put_number(facts->inspect, four, names[i], ids[i]);
@@ -148,7 +148,7 @@ static void put_label(struct inspect *inspect, struct json_object *object)
 
 static void put_security(const struct facts *facts, struct json_object *document)
 {
-    static const char *const modes[] = {"disabled", "strict", "filter"};
+    static const char modes[][12] = {"disabled", "strict", "filter"};
     const struct process_status *status = facts->status;
     struct json_object *object = json_object_new_object();
     put(facts, object, "no_new_privs", STATUS_NO_NEW_PRIVS,

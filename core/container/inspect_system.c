@@ -55,7 +55,7 @@ static void put_kernel(struct inspect *inspect, struct json_object *document)
 /* Lines of meminfo, "MemTotal:       16316412 kB"; by sysinfo(2) where there is no /proc. */
 static void put_memory(struct inspect *inspect, struct json_object *document)
 {
-    static const char *const rows[][2] = {
+    static const char rows[][2][16] = {
         {"total", "MemTotal:"},       {"free", "MemFree:"},       {"available", "MemAvailable:"},
         {"buffers", "Buffers:"},      {"cached", "\nCached:"},    {"shared", "Shmem:"},
         {"swap_total", "SwapTotal:"}, {"swap_free", "SwapFree:"},
@@ -119,7 +119,7 @@ static struct json_object *list_modules(struct inspect *inspect)
 
 static void put_superblock(struct inspect *inspect, struct json_object *object, int fd, int number)
 {
-    static const char *const keys[] = {"filesystem", "label", "uuid"};
+    static const char keys[][12] = {"filesystem", "label", "uuid"};
     struct superblock found = {0};
     int result = fd < 0 ? -number : superblock_read(fd, &found);
     const char *const values[] = {found.types, found.label, found.uuid};

@@ -181,7 +181,7 @@ static int check_mount(const struct config_mount *mount, const struct mount_opti
     return options->bind || options->remount ? mount_options_refuse_filesystem(options, field) : 0;
 }
 
-static int parse_mount_options(struct container *container)
+int container_parse_mounts(struct container *container)
 {
     const struct config *config = container->config;
     container->mount_count = config->mount_count;
@@ -331,7 +331,7 @@ static int prepare(struct container *container)
     if (result == 0)
         result = check_program(container);
     if (result == 0)
-        result = parse_mount_options(container);
+        result = container_parse_mounts(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
         result = process_list_children(container->proc, &container->earlier_children);

@@ -158,64 +158,113 @@ static int forbid_new_privileges(struct container *container)
  * after which the program's own limits hold. The time namespace comes before the ids change, with
  * which this process may lose its own files in /proc. How it is scheduled is for the program: the
  * set-up itself has the caller's way.
- */
+ *
+ * A step has a name, the JSON pointer for errors where it does not know better, and a function.
+ * What is text lies apart from the pointers, which the program has to relocate at every start: all
+ * that it relocates fits into one page. */
+#define STEPS(STEP)                                                                                \
+    STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
+    STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
+    STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
+    STEP("start session", "", start_session)                                                       \
+    STEP("join session keyring", "", setup_keyring)                                                \
+    STEP("set hostname", "/hostname", set_hostname)                                                \
+    STEP("set domainname", "/domainname", set_domainname)                                          \
+    STEP("start loopback", "/linux/namespaces", start_loopback)                                    \
+    STEP("set sysctls", "/linux/sysctl", setup_sysctls)                                            \
+    STEP("isolate mounts", "", isolate_mounts)                                                     \
+    STEP("open mount sources", "/mounts", setup_sources)                                           \
+    STEP("attach root", "/root/path", setup_attach_root)                                           \
+    STEP("mount file systems", "/mounts", setup_mounts)                                            \
+    STEP("make devices", "/linux/devices", setup_devices)                                          \
+    STEP("make terminal", "/process/terminal", setup_terminal)                                     \
+    STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
+    STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
+    STEP("protect root", "/root/readonly", protect_root)                                           \
+    STEP("make environment", "/process/env", setup_environment)                                    \
+    STEP("report ready", "", report_ready)                                                         \
+    STEP("change root", "/root/path", setup_pivot)                                                 \
+    STEP("set root propagation", "/linux/rootfsPropagation", set_root_propagation)                 \
+    STEP("set working directory", "/process/cwd", setup_working_directory)                         \
+    STEP("wait to run", "", wait_to_run)                                                           \
+    STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
+    STEP("set memory policy", "/linux/memoryPolicy", setup_memory_policy)                          \
+    STEP("set personality", "/linux/personality", setup_personality)                               \
+    STEP("own standard streams", "/process/user", own_stdio)                                       \
+    STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
+    STEP("become user", "/process/user", become_user)                                              \
+    STEP("enter working directory", "/process/cwd", setup_working_directory_as_user)               \
+    STEP("apply capabilities", "/process/capabilities", apply_capabilities)                        \
+    STEP("forbid new privileges", "/process/noNewPrivileges", forbid_new_privileges)               \
+    STEP("execute program", "/process/args", setup_execute)
+
+#define STEP_TEXT(name, field, run)   {name, field},
+#define STEP_ACTION(name, field, run) run,
+
 static const struct setup_step {
     char name[28];
-    char field[28]; /* JSON pointer for errors, where the step does not know better */
-    int (*run)(struct container *container);
-} steps[] = {
-    {"wait for ID mappings", "/linux/uidMappings", wait_for_mappings},
-    {"enter time namespace", "/linux/timeOffsets", setup_time},
-    {"enter user namespace", "/linux/namespaces", enter_user_namespace},
-    {"start session", "", start_session},
-    {"join session keyring", "", setup_keyring},
-    {"set hostname", "/hostname", set_hostname},
-    {"set domainname", "/domainname", set_domainname},
-    {"start loopback", "/linux/namespaces", start_loopback},
-    {"set sysctls", "/linux/sysctl", setup_sysctls},
-    {"isolate mounts", "", isolate_mounts},
-    {"open mount sources", "/mounts", setup_sources},
-    {"attach root", "/root/path", setup_attach_root},
-    {"mount file systems", "/mounts", setup_mounts},
-    {"make devices", "/linux/devices", setup_devices},
-    {"make terminal", "/process/terminal", setup_terminal},
-    {"mask paths", "/linux/maskedPaths", setup_masked_paths},
-    {"protect paths", "/linux/readonlyPaths", setup_readonly_paths},
-    {"protect root", "/root/readonly", protect_root},
-    {"make environment", "/process/env", setup_environment},
-    {"report ready", "", report_ready},
-    {"change root", "/root/path", setup_pivot},
-    {"set root propagation", "/linux/rootfsPropagation", set_root_propagation},
-    {"set working directory", "/process/cwd", setup_working_directory},
-    {"wait to run", "", wait_to_run},
-    {"set scheduling", "/process/scheduler", setup_schedule_as_user},
-    {"set memory policy", "/linux/memoryPolicy", setup_memory_policy},
-    {"set personality", "/linux/personality", setup_personality},
-    {"own standard streams", "/process/user", own_stdio},
-    {"bound capabilities", "/process/capabilities", bound_capabilities},
-    {"become user", "/process/user", become_user},
-    {"enter working directory", "/process/cwd", setup_working_directory_as_user},
-    {"apply capabilities", "/process/capabilities", apply_capabilities},
-    {"forbid new privileges", "/process/noNewPrivileges", forbid_new_privileges},
-    {"execute program", "/process/args", setup_execute},
-};
+    char field[28];
+} steps[] = {STEPS(STEP_TEXT)};
 
-_Noreturn void setup_container(struct container *container)
+typedef int step_function(struct container *container);
+
+static step_function *const actions[] = {STEPS(STEP_ACTION)};
+
+/* Do the steps from the one to the other. */
+static int do_steps(struct container *container, step_function *first, step_function *last)
 {
-    trace_child("container");
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+    size_t i = 0;
+    while (actions[i] != first)
+        i++;
+    for (;; i++) {
         trace_group(steps[i].name);
         if (i == 0)
             trace_received(SYNC_START, "start");
         if (trace_wanted && config_has(container->config, steps[i].field))
             trace_field("%s", steps[i].field);
-        if (steps[i].run(container) < 0) {
+        int result = actions[i](container);
+        if (result < 0) {
             error_step(steps[i].name);
             if (steps[i].field[0])
                 error_field(steps[i].field);
-            break;
+            return result;
         }
+        if (actions[i] == last)
+            return 0;
     }
+}
+
+_Noreturn void setup_container(struct container *container)
+{
+    trace_child("container");
+    do_steps(container, wait_for_mappings, setup_execute);
     sync_send_error(container->channel);
     _exit(1);
+}
+
+static int setup_tree(struct container *container)
+{
+    return do_steps(container, isolate_mounts, protect_root);
+}
+
+int setup_enter_tree(struct container *container)
+{
+    int result = setup_tree(container);
+    return result < 0 ? result : do_steps(container, setup_pivot, set_root_propagation);
+}
+
+/* What was mounted here can leave this mount namespace as a clone. */
+int setup_detach_tree(struct container *container)
+{
+    int result = setup_tree(container);
+    if (result < 0)
+        return result;
+    trace_group("detach tree");
+    step("clone the whole tree");
+    autoclose int tree = mount_clone(container->root, "", true);
+    if (tree < 0)
+        return tree;
+    close_fd(&container->root);
+    container->root = take_fd(&tree);
+    return do_steps(container, set_root_propagation, set_root_propagation);
 }

@@ -11,6 +11,12 @@ struct container;
 /* Do all steps and execute the program. Never returns; a failure is sent to the parent. */
 _Noreturn void setup_container(struct container *container);
 
+/* Only those that concern the file systems, in a mount namespace of this process's own. Then either
+ * the new root is this process's, or container->root is a detached clone of the whole tree. Return
+ * 0 or a negative errno (recorded with step and field). */
+int setup_enter_tree(struct container *container);
+int setup_detach_tree(struct container *container);
+
 /* Steps that have a file of their own. Each returns 0 or a negative errno (recorded with the
  * config's field). All work on the container's root by descriptor, before the root is changed. */
 int setup_sources(struct container *container);        /* of bind mounts, before the root */

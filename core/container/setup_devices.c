@@ -86,7 +86,7 @@ int setup_devices(struct container *container)
     if (container->config->namespaces[NAMESPACE_MOUNT].path || container->dev.bound)
         return 0;
     int result = make_listed(container);
-    if (result < 0)
+    if (result < 0 || container->listed_devices_only)
         return result;
     step("open /dev");
     autoclose int dev = path_make_in_root(container->root, "/dev", S_IFDIR);

@@ -19,13 +19,13 @@ static bool joins_mount_namespace(const struct container *container)
     return container->config->namespaces[NAMESPACE_MOUNT].path != NULL;
 }
 
-/* A detached mount of the root directory. */
+/* A detached mount of the root directory, unless that is there already. */
 static int open_root(struct container *container)
 {
     const char *path = container->rootfs ? container->rootfs : container->config->root_path;
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
-    } else {
+    } else if (path) {
         step("open the root file system");
         autoclose int pinned = take_fd(&container->root);
         container->root = mount_clone_locked(path, true, &pinned);

@@ -30,6 +30,7 @@ enum sync_type {
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
+    SYNC_TREE,     /* with a detached tree of mounts, from who makes just that (tree.h) */
     SYNC_TYPES,
     /* No message: in a trace, what leads from the parent to the start of the child. */
     SYNC_START = SYNC_TYPES,

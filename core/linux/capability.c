@@ -92,12 +92,33 @@ const char *capability_name(int number)
 
 uint64_t capability_known(void)
 {
-    uint64_t known = 0;
+    int first = 0;
+    int end = 64;
 
     /* EINVAL beyond the last one: the kernel's own word, and no file of /proc in between. */
-    for (int number = 0; number < 64 && prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; number++)
-        known |= UINT64_C(1) << number;
-    return known;
+    while (first < end) {
+        int middle = (first + end) / 2;
+
+        if (prctl(PR_CAPBSET_READ, middle, 0, 0, 0) >= 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return end == 64 ? UINT64_MAX : (UINT64_C(1) << end) - 1;
+}
+
+uint64_t capability_bounding(void)
+{
+    uint64_t bounding = 0;
+
+    for (int number = 0; number < 64; number++) {
+        int present = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+
+        if (present < 0)
+            break; /* past the last one that this kernel has */
+        bounding |= (uint64_t)present << number;
+    }
+    return bounding;
 }
 
 /* Version 3 has two words per set, the lower capabilities first. */
@@ -128,15 +149,11 @@ int capability_get(struct capability_sets *sets)
         .permitted = join(data[0].permitted, data[1].permitted),
         .inheritable = join(data[0].inheritable, data[1].inheritable),
     };
-    for (int number = 0; number < 64; number++) {
-        int present = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+    /* capabilities(7): nothing can be ambient that is not inheritable. */
+    for (uint64_t left = sets->inheritable; left; left &= left - 1) {
+        int number = __builtin_ctzll(left);
 
-        if (present < 0)
-            break; /* past the last one that this kernel has */
-        sets->bounding |= (uint64_t)present << number;
-        /* capabilities(7): nothing can be ambient that is not inheritable. */
-        if (sets->inheritable >> number & 1 &&
-            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) > 0)
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) > 0)
             sets->ambient |= UINT64_C(1) << number;
     }
     return 0;
@@ -146,20 +163,23 @@ int capability_bound(uint64_t bounding)
 {
     step("drop capabilities from the bounding set");
     for (int number = 0; number < 64; number++) {
+        if (bounding >> number & 1)
+            continue;
+        if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0)
+            continue;
+        int reason = errno;
         int present = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
 
+        /* Without CAP_SETPCAP the kernel refuses also what would change nothing. */
+        if (present == 0)
+            continue;
         if (present < 0 && errno == EINVAL)
             break; /* past the last one that this kernel has */
-        if (present < 0)
-            return fail(errno, "cannot read the bounding set");
-        if (present == 0 || bounding >> number & 1)
-            continue;
-        if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0) {
-            const char *name = capability_name(number);
 
-            return fail(errno, "cannot drop %s (%d) from the bounding set", name ? name : "it",
-                        number);
-        }
+        const char *name = capability_name(number);
+
+        return fail(reason, "cannot drop %s (%d) from the bounding set", name ? name : "it",
+                    number);
     }
     return 0;
 }
@@ -220,7 +240,7 @@ int capability_keep_over_exec(void)
 
     if (result < 0)
         return result;
-    sets.inheritable = sets.permitted & sets.bounding;
+    sets.inheritable = sets.permitted & capability_bounding();
     sets.ambient = sets.inheritable;
     return capability_apply(&sets);
 }

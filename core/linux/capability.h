@@ -29,8 +29,11 @@ uint64_t capability_known(void);
 /* Does this process have that capability in its effective set? */
 bool capability_have(int number);
 
-/* The five sets of this process. Returns 0 or a negative errno (not recorded; by capability_need()
- * recorded). */
+/* The bounding set of this process, for which the kernel is asked once for each capability. */
+uint64_t capability_bounding(void);
+
+/* The other four sets of this process; the bounding one is left empty. Returns 0 or a negative
+ * errno (not recorded; by capability_need() recorded). */
 int capability_get(struct capability_sets *sets);
 int capability_need(struct capability_sets *sets);
 

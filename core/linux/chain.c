@@ -37,11 +37,18 @@ struct link {
     _Alignas(max_align_t) char values[];
 };
 
+static void release(struct call *call)
+{
+    if (call->applet->release)
+        call->applet->release(call);
+}
+
 static void free_links(struct link **first)
 {
     while (*first) {
         struct link *link = *first;
         *first = link->next;
+        release(&link->call);
         free(link);
     }
 }
@@ -159,7 +166,7 @@ int chain_run(const struct call *first)
 {
     autochain struct chain chain = {0};
     __attribute__((cleanup(free_links))) struct link *links = NULL;
-    struct call start = *first;
+    __attribute__((cleanup(release))) struct call start = *first;
     char **program = NULL;
     int code = check_chain(&start, &links, &program);
     if (code >= 0)

@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/report.h"
 #include "core/base/trace.h"
+#include "core/linux/process.h"
 
 /* musl and glibc both have the functions, and neither a header of its own for them. */
 extern int capget(cap_user_header_t header, cap_user_data_t data);
@@ -27,6 +28,19 @@ static bool has_bit(const struct __user_cap_data_struct *data, bool inheritable,
 {
     uint32_t word = inheritable ? data[number / 32].inheritable : data[number / 32].permitted;
     return word >> (number % 32) & 1;
+}
+
+/* For root: does everything that is permitted survive an exec, being bounding or inheritable? One
+ * question to the kernel instead of one for each capability: capset(2) allows as inheritable just
+ * what is so already, or bounding. What it answers is taken back by the capset() that follows. */
+static bool all_survives(cap_user_header_t header, const struct __user_cap_data_struct *data)
+{
+    struct __user_cap_data_struct asked[_LINUX_CAPABILITY_U32S_3];
+    for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
+        asked[word] = data[word];
+        asked[word].inheritable |= data[word].permitted;
+    }
+    return capset(header, asked) == 0;
 }
 
 /* Will this capability, which is permitted now, still be permitted after an exec? */
@@ -47,10 +61,12 @@ static int transform_capabilities(void)
     if (securebits < 0 || capget(&header, data) < 0)
         return fail(errno, "cannot read the capabilities of this process");
     bool root = geteuid() == 0 && !(securebits & SECBIT_NOROOT);
-    for (int number = 0; number < 64; number++) {
-        uint32_t bit = 1U << (number % 32);
-        if (has_bit(data, false, number) && !survives(data, number, root))
-            data[number / 32].permitted &= ~bit;
+    if (!root || !all_survives(&header, data)) {
+        for (int number = 0; number < 64; number++) {
+            uint32_t bit = 1U << (number % 32);
+            if (has_bit(data, false, number) && !survives(data, number, root))
+                data[number / 32].permitted &= ~bit;
+        }
     }
     /* Effective follows permitted: all of it for root, and for others permitted is just ambient. */
     for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++)
@@ -64,17 +80,7 @@ static int transform_capabilities(void)
 
 static void reset_signals(void)
 {
-    struct sigaction action;
-    for (int number = 1; number < _NSIG; number++) {
-        /* musl keeps three for itself, and refuses to tell about them. */
-        if (sigaction(number, NULL, &action) < 0)
-            continue;
-        bool ignored = !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
-        if (ignored || (action.sa_handler == SIG_DFL && action.sa_flags == 0))
-            continue;
-        action = (struct sigaction){.sa_handler = SIG_DFL};
-        sigaction(number, &action, NULL);
-    }
+    process_uncatch();
     stack_t none = {.ss_flags = SS_DISABLE};
     sigaltstack(&none, NULL);
 }
@@ -88,11 +94,12 @@ static bool is_kept(const struct chain *keep, int fd)
 }
 
 /* Descriptors with the flag were all opened by this very process, an earlier exec having closed any
- * other: they are the lowest that were free, so beyond a long run of free numbers there is none.
- * Asking for each costs less than /proc, which may be missing, or belong to a container. */
+ * other: they are the lowest that were free, so a gap below one holds only what this process had
+ * open and closed since, which is never so many. Asking for each costs less than /proc, which may
+ * be missing, or belong to a container. */
 static void close_on_exec(const struct chain *keep)
 {
-    const int gap = 128;
+    const int gap = 32;
     for (int fd = 0, unused = 0; unused < gap; fd++) {
         int flags = fcntl(fd, F_GETFD);
         unused = flags < 0 ? unused + 1 : 0;

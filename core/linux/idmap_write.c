@@ -62,7 +62,7 @@ static int write_map(int process, const struct side *side)
     if (lines.failed)
         return fail(ENOMEM, "cannot write the %s", side->what);
     /* user_namespaces(7): one write, of less than a page. */
-    if (lines.length >= (size_t)sysconf(_SC_PAGESIZE))
+    if (lines.length >= (size_t)getpagesize())
         return fail(E2BIG, "the %s is longer than the kernel takes", side->what);
     int result = write_value(process, side->file, lines.data);
     if (result < 0) {

@@ -206,10 +206,12 @@ static pid_t fork_and_bind(const struct isolation *isolation, struct helper *hel
     return pid;
 }
 
-pid_t isolate(const struct isolation *isolation, struct process *child)
+pid_t isolate(struct isolation *isolation, struct process *child)
 {
     __attribute__((cleanup(end_helper))) struct helper helper = {NO_PROCESS, -1};
     int result = enter(isolation, &helper);
+    /* Now, for what is freed after a fork is copied first, by both. */
+    idmaps_free(&isolation->maps);
     if (result == 0 && isolation->fork)
         return fork_and_bind(isolation, &helper, child);
     if (result == 0 && has_pins(isolation))

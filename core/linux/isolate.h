@@ -24,6 +24,6 @@ struct isolation {
  * files that keep them) is done by a helper process outside of them, which is gone when this
  * returns. With `fork` this returns twice: 0 in the child that goes on, its pid in this process,
  * whose *child is it; the child's standing is the caller's matter (follow.h). A failure leaves
- * nothing bound; the process itself may be in new namespaces.
+ * nothing bound; the process itself may be in new namespaces. The maps are freed in any case.
  * Returns 0, a pid, or a negative errno (recorded). */
-pid_t isolate(const struct isolation *isolation, struct process *child);
+pid_t isolate(struct isolation *isolation, struct process *child);

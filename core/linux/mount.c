@@ -58,7 +58,7 @@ static int configure_all(int context, const char *type, const char *source,
         }
     }
     if (sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-        int result = fail(errno, "cannot create a %s", type);
+        int result = fail(errno, "cannot create a mount of type %s", type);
         hint_from_context(context);
         return result;
     }

@@ -59,8 +59,9 @@ int netns_check_name(const char *name)
     return fail_usage("'%s' cannot be the name of a network namespace", name);
 }
 
-/* mkdir -p; what is made is for its owner only, but for the place that everybody knows. */
-static int make_directories(const char *directory)
+/* mkdir -p; what is made is for its owner only, but for the place that everybody knows. made: the
+ * last one was not there before. */
+static int make_directories(const char *directory, bool *made)
 {
     autofree char *path = strdup(directory);
     mode_t mode = strcmp(directory, "/run/netns") == 0 ? 0755 : 0700;
@@ -70,7 +71,8 @@ static int make_directories(const char *directory)
         slash += strcspn(slash, "/");
         char end = *slash;
         *slash = '\0';
-        if (mkdir(path, mode) < 0 && errno != EEXIST)
+        *made = mkdir(path, mode) == 0;
+        if (!*made && errno != EEXIST)
             return fail(errno, "cannot create %s", path);
         *slash = end;
         if (!end)
@@ -120,11 +122,8 @@ static int share_directory(const char *directory)
     return result < 0 ? result : open_directory(directory);
 }
 
-int netns_pin(int netns, const char *directory, const char *name)
+static int pin(int netns, const char *directory, const char *name)
 {
-    int result = make_directories(directory);
-    if (result < 0)
-        return result;
     autoclose int parent = share_directory(directory);
     if (parent < 0)
         return parent;
@@ -132,6 +131,19 @@ int netns_pin(int netns, const char *directory, const char *name)
     if (asprintf(&path, "%s/%s", directory, name) < 0)
         return fail(ENOMEM, "cannot keep the network namespace");
     return pin_namespace(netns, parent, name, path);
+}
+
+int netns_pin(int netns, const char *directory, const char *name)
+{
+    bool made = false;
+    int result = make_directories(directory, &made);
+    if (result < 0)
+        return result;
+    result = pin(netns, directory, name);
+    /* Not if it has become a mount, or somebody else has put something there meanwhile. */
+    if (result < 0 && made)
+        rmdir(directory);
+    return result;
 }
 
 static int compare(const void *a, const void *b)

@@ -38,3 +38,6 @@ int path_make_in_root(int root, const char *path, mode_t type);
  * component inside path. A path without a usable last component ("/", "a/..") is -EINVAL.
  * Returns a descriptor (O_PATH) or a negative errno (recorded). */
 int path_make_parent_in_root(int root, const char *path, const char **name);
+
+/* Is it nothing but names between single slashes, none of them "." or ".."? So is "". */
+bool path_is_plain(const char *path);

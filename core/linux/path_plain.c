@@ -12,6 +12,20 @@
 #include "core/linux/path.h"
 #include "core/linux/sys.h"
 
+bool path_is_plain(const char *path)
+{
+    while (*path) {
+        size_t length = strcspn(path, "/");
+        if (length == 0 || strncmp(path, ".", length) == 0 || strncmp(path, "..", length) == 0)
+            return false;
+        path += length;
+        /* A slash with nothing behind it. */
+        if (*path == '/' && !*++path)
+            return false;
+    }
+    return true;
+}
+
 /* Component by component, where openat2(2) is missing or filtered. Returns a descriptor, or -1 with
  * errno. */
 static int walk(const char *path)

@@ -114,6 +114,7 @@ int privilege_dump(struct text *text, bool json, unsigned detail)
     int securebits = prctl(PR_GET_SECUREBITS);
     if (capability_need(&sets) < 0)
         return -EINVAL;
+    sets.bounding = capability_bounding();
     text_append(text, json ? "{" : "");
     append_number(text, json, "uid", ruid);
     append_number(text, json, "euid", euid);

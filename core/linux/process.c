@@ -4,6 +4,7 @@
 #include "core/linux/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,16 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/linux/sys.h"
+
+static int fail_clone(int number)
+{
+    int result = fail(number, "cannot create a process in new namespaces");
+    if (number == EPERM)
+        error_hint("needs root, or user namespaces that this user may create");
+    else if (number == ENOSPC)
+        error_hint("limit of namespaces reached, see /proc/sys/user/max_*_namespaces");
+    return result;
+}
 
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
 {
@@ -34,17 +45,22 @@ pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
     /* Docker's seccomp profile answers ENOSYS, so that callers fall back to what it can filter. */
     if (pid < 0 && errno == ENOSYS && cgroup < 0)
         pid = sys_clone((unsigned long)(arguments.flags | arguments.exit_signal), &pidfd);
-    if (pid < 0) {
-        int number = errno;
-        int result = fail(number, "cannot create a process in new namespaces");
-        if (number == EPERM)
-            error_hint("needs root, or user namespaces that this user may create");
-        else if (number == ENOSPC)
-            error_hint("limit of namespaces reached, see /proc/sys/user/max_*_namespaces");
-        return result;
-    }
+    if (pid < 0)
+        return fail_clone(errno);
     if (pid > 0)
         *child = (struct process){.pid = pid, .pidfd = pidfd};
+    return pid;
+}
+
+pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
+                         size_t size, struct process *child)
+{
+    int pidfd = -1;
+    pid_t pid =
+        clone(run, stack + size, (int)(flags | CLONE_VM | CLONE_PIDFD | SIGCHLD), argument, &pidfd);
+    if (pid < 0)
+        return fail_clone(errno);
+    *child = (struct process){.pid = pid, .pidfd = pidfd};
     return pid;
 }
 
@@ -157,6 +173,23 @@ int process_reset_signals(void)
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return fail(errno, "cannot unblock signals");
     return 0;
+}
+
+/* Signals that this process has caught, bit N - 1 for signal N. */
+static uint64_t caught;
+
+int process_catch(int number, const struct sigaction *action)
+{
+    if (sigaction(number, action, NULL) < 0)
+        return -1;
+    caught |= UINT64_C(1) << (number - 1);
+    return 0;
+}
+
+void process_uncatch(void)
+{
+    for (; caught; caught &= caught - 1)
+        sys_default_action(__builtin_ctzll(caught) + 1);
 }
 
 int process_exit_code(int wait_status)

@@ -23,6 +23,14 @@ struct process {
  * Returns the pid, 0 in the child, or a negative errno (recorded). */
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
 
+/* Make a child that runs run(argument) in the memory of this process, on `stack`, with no copy of
+ * anything: copying is what most of a fork is spent on. flags as above. run() never returns,
+ * changes nothing outside of its stack (errno included), and the child is killed before the stack
+ * is gone. Only for a child that nobody else can get hold of: who traces it, traces this process.
+ * Returns the pid or a negative errno (recorded). */
+pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
+                         size_t size, struct process *child);
+
 /* SIGKILL, wait, forget. Does nothing without a process. Never changes errno. */
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))
@@ -53,6 +61,12 @@ void process_all_signals(sigset_t *set);
 /* The signals of a fresh login: nothing blocked, nothing ignored, nothing handled. Returns 0 or a
  * negative errno (recorded). */
 int process_reset_signals(void);
+
+/* sigaction(2) with a handler, and the one way to install one: process_uncatch() then knows,
+ * without asking for every signal, which ones to give their default action. Returns 0 or -1
+ * (errno). */
+int process_catch(int number, const struct sigaction *action);
+void process_uncatch(void);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);

@@ -197,10 +197,12 @@ void process_status_own(struct process_status *status)
                     UINT32_C(1) << STATUS_UMASK;
     own_lists(status);
     own_signals(status);
-    if (capability_get(&status->capabilities) == 0)
+    if (capability_get(&status->capabilities) == 0) {
+        status->capabilities.bounding = capability_bounding();
         status->known |= UINT32_C(1) << STATUS_INHERITABLE | UINT32_C(1) << STATUS_PERMITTED |
                          UINT32_C(1) << STATUS_EFFECTIVE | UINT32_C(1) << STATUS_BOUNDING |
                          UINT32_C(1) << STATUS_AMBIENT;
+    }
     int value = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
     if (value >= 0) {
         status->no_new_privs = (uint32_t)value;

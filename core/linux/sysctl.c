@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/linux/path.h"
 #include "core/linux/procfs.h"
 
 /* Names that end with a slash stand for all below. What is not here has one value for the whole
@@ -30,20 +31,6 @@ static const struct {
     {"kernel/hostname", NAMESPACE_UTS},
 };
 
-static bool is_plain(const char *path)
-{
-    while (*path) {
-        size_t length = strcspn(path, "/");
-        if (length == 0 || strncmp(path, ".", length) == 0 || strncmp(path, "..", length) == 0)
-            return false;
-        path += length;
-        /* A slash with nothing behind it. */
-        if (*path == '/' && !*++path)
-            return false;
-    }
-    return true;
-}
-
 int sysctl_path(const char *name, char *path, size_t size)
 {
     size_t length = strlen(name);
@@ -55,7 +42,7 @@ int sysctl_path(const char *name, char *path, size_t size)
         if (*at == '.' || *at == '/')
             *at = *at == '.' ? '/' : '.';
     }
-    return is_plain(path) ? 0 : -EINVAL;
+    return path_is_plain(path) ? 0 : -EINVAL;
 }
 
 int sysctl_namespace(const char *path)

@@ -6,19 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/vfs.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/linux/capability.h"
+#include "core/linux/cgroup.h"
 #include "core/linux/process.h"
 #include "core/linux/process_status.h"
 #include "core/linux/sys.h"
@@ -155,38 +154,12 @@ int target_ids(const struct target *target, uint32_t *uid, uint32_t *gid)
     return 0;
 }
 
-/* Where version 2 is mounted: alone, or beside version 1. */
-static int open_cgroups(void)
-{
-    static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        autoclose int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-        struct statfs system;
-        if (fd >= 0 && fstatfs(fd, &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
-            return take_fd(&fd);
-    }
-    return fail(ENOENT, "cannot find cgroups of version 2 on /sys/fs/cgroup");
-}
-
 int target_join_cgroup(const struct target *target)
 {
-    autotext struct text groups = {0};
-    autotext struct text path = {0};
-    int result = read_file(target->proc, "cgroup", 65536, &groups);
+    autocgroup struct cgroup cgroup;
+    int result = cgroup_find(&cgroup, target->proc, "");
     if (result < 0)
         return result;
-    /* "0::/path" is the line of version 2, cgroups(7). */
-    char *line = starts_with(groups.data, "0::/") ? groups.data : strstr(groups.data, "\n0::/");
-    if (!line)
-        return fail(ENOENT, "process %d is in no cgroup of version 2", (int)target->pid);
-    line += line == groups.data ? 4 : 5;
-    line[strcspn(line, "\n")] = '\0';
-    text_append_format(&path, "%s%scgroup.procs", line, *line ? "/" : "");
-    if (path.failed)
-        return fail(ENOMEM, "cannot join the cgroup of process %d", (int)target->pid);
-    autoclose int root = open_cgroups();
-    if (root < 0)
-        return root;
-    step("join the cgroup of process %d", (int)target->pid);
-    return write_value(root, path.data, "0");
+    autoclose int fd = cgroup_open(&cgroup);
+    return fd < 0 ? fd : cgroup_join(fd, cgroup.path);
 }

@@ -51,6 +51,15 @@ int spec_set_host_network(struct json_object *document);
 /* "type=…,src=…,dst=…,option…", see the manual page of spec. Appends to mounts. */
 int spec_add_mount(struct json_object *document, const char *text);
 
+/* The mount of the default specification that has this destination. */
+int spec_add_default_mount(struct json_object *document, const char *destination);
+
+/* One more path in linux.maskedPaths or linux.readonlyPaths, whichever list is called. */
+int spec_add_path(struct json_object *document, const char *list, const char *path);
+
+/* The device that path is here, as an entry of linux.devices. */
+int spec_add_device(struct json_object *document, const char *path);
+
 /* Capability names, "ALL" for all that are known, first dropped and then added. Added: to the
  * bounding, effective and permitted sets. Dropped: from all sets. A name in both lists is an error.
  */

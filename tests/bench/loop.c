@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "null.h"
+
 enum { most_words = 64 };
 
 struct command {
@@ -104,7 +106,7 @@ int main(int argc, char **argv)
     size_t rounds, count = argc > 2 ? (size_t)argc - 2 : 0;
     struct command *commands = calloc(count + 1, sizeof *commands);
     double base = 0;
-    int output = dup(STDOUT_FILENO), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int output = dup(STDOUT_FILENO), null = open_null();
 
     if (count == 0 || (rounds = strtoul(argv[1], NULL, 10)) == 0 || !commands) {
         fprintf(stderr, "usage: loop ROUNDS COMMAND...\n");

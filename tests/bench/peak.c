@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "null.h"
+
 // <sys/ptrace.h> and <linux/ptrace.h> exclude each other; options of ptrace(2) by number.
 enum {
     options = 0x10005f, // sysgood fork vfork clone exec exit exitkill
@@ -63,7 +65,7 @@ static int enters_exec(pid_t pid)
 
 static pid_t start(char **command)
 {
-    int ends[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int ends[2], null = open_null();
     char byte;
     pid_t pid;
 

@@ -17,8 +17,9 @@ struct options {
 };
 
 static const struct option table[] = {
-    {'f', OPTION_FLAG, offsetof(struct options, fail), "fail", "", "Fail with an awkward message"},
-    {'w', OPTION_FLAG, offsetof(struct options, warn), "warn", "", "Warn and debug"},
+    {'f', OPTION_FLAG, offsetof(struct options, fail),
+     OPTION_WORDS("fail", "", "Fail with an awkward message")},
+    {'w', OPTION_FLAG, offsetof(struct options, warn), OPTION_WORDS("warn", "", "Warn and debug")},
 };
 
 static int run(const struct call *call)

@@ -19,6 +19,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/linux/chain.h"
+#include "core/linux/process.h"
 
 extern int capget(cap_user_header_t header, cap_user_data_t data);
 extern int capset(cap_user_header_t header, cap_user_data_t data);
@@ -33,25 +34,27 @@ struct options {
 #define AT(field) ((uint16_t)offsetof(struct options, field))
 
 static const struct option table[] = {
-    {0, OPTION_LIST, AT(ambient), "ambient", "N", "Raise in inheritable and ambient"},
-    {0, OPTION_LIST, AT(drop), "drop", "N", "Drop from the bounding set"},
-    {0, OPTION_LIST, AT(give_up), "give-up", "N", "Drop from permitted and effective"},
-    {0, OPTION_LIST, AT(ignore), "ignore", "N", "Ignore a signal"},
-    {0, OPTION_LIST, AT(catch), "catch", "N", "Catch a signal"},
-    {0, OPTION_NUMBER, AT(securebits), "securebits", "N", "Set securebits"},
-    {0, OPTION_NUMBER, AT(uid), "uid", "N", "Become this user"},
-    {0, OPTION_NUMBER, AT(euid), "euid", "N", "Change the effective user only"},
-    {0, OPTION_NUMBER, AT(death), "death", "N", "Set the parent-death signal"},
-    {0, OPTION_TEXT, AT(put), "put", "NAME", "Leave a descriptor in the chain"},
-    {0, OPTION_TEXT, AT(refuse), "refuse", "WORD", "Fail in: check, apply"},
-    {0, OPTION_FLAG, AT(keep), "keep-caps", "", "Keep capabilities over a change of user"},
-    {0, OPTION_FLAG, AT(privs), "no-new-privs", "", "Set no_new_privs"},
-    {0, OPTION_FLAG, AT(stack), "stack", "", "Set an alternate signal stack"},
-    {0, OPTION_FLAG, AT(lock), "lock", "", "Lock a page"},
-    {0, OPTION_FLAG, AT(open), "open", "", "Open files with close-on-exec"},
-    {0, OPTION_FLAG, AT(kept), "kept", "", "Open a file without close-on-exec"},
-    {0, OPTION_FLAG, AT(hidden), "hidden", "", "Become not dumpable"},
-    {0, OPTION_FLAG, AT(userns), "userns", "", "Enter a user namespace as its root"},
+    {0, OPTION_LIST, AT(ambient), OPTION_WORDS("ambient", "N", "Raise in inheritable and ambient")},
+    {0, OPTION_LIST, AT(drop), OPTION_WORDS("drop", "N", "Drop from the bounding set")},
+    {0, OPTION_LIST, AT(give_up),
+     OPTION_WORDS("give-up", "N", "Drop from permitted and effective")},
+    {0, OPTION_LIST, AT(ignore), OPTION_WORDS("ignore", "N", "Ignore a signal")},
+    {0, OPTION_LIST, AT(catch), OPTION_WORDS("catch", "N", "Catch a signal")},
+    {0, OPTION_NUMBER, AT(securebits), OPTION_WORDS("securebits", "N", "Set securebits")},
+    {0, OPTION_NUMBER, AT(uid), OPTION_WORDS("uid", "N", "Become this user")},
+    {0, OPTION_NUMBER, AT(euid), OPTION_WORDS("euid", "N", "Change the effective user only")},
+    {0, OPTION_NUMBER, AT(death), OPTION_WORDS("death", "N", "Set the parent-death signal")},
+    {0, OPTION_TEXT, AT(put), OPTION_WORDS("put", "NAME", "Leave a descriptor in the chain")},
+    {0, OPTION_TEXT, AT(refuse), OPTION_WORDS("refuse", "WORD", "Fail in: check, apply")},
+    {0, OPTION_FLAG, AT(keep),
+     OPTION_WORDS("keep-caps", "", "Keep capabilities over a change of user")},
+    {0, OPTION_FLAG, AT(privs), OPTION_WORDS("no-new-privs", "", "Set no_new_privs")},
+    {0, OPTION_FLAG, AT(stack), OPTION_WORDS("stack", "", "Set an alternate signal stack")},
+    {0, OPTION_FLAG, AT(lock), OPTION_WORDS("lock", "", "Lock a page")},
+    {0, OPTION_FLAG, AT(open), OPTION_WORDS("open", "", "Open files with close-on-exec")},
+    {0, OPTION_FLAG, AT(kept), OPTION_WORDS("kept", "", "Open a file without close-on-exec")},
+    {0, OPTION_FLAG, AT(hidden), OPTION_WORDS("hidden", "", "Become not dumpable")},
+    {0, OPTION_FLAG, AT(userns), OPTION_WORDS("userns", "", "Enter a user namespace as its root")},
 };
 
 static void catch_signal(int number)
@@ -110,7 +113,7 @@ static int act_ignore(uint32_t number)
 static int act_catch(uint32_t number)
 {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
-    return sigaction((int)number, &action, NULL);
+    return process_catch((int)number, &action);
 }
 
 static int change_rest(const struct options *o)
@@ -124,7 +127,8 @@ static int change_rest(const struct options *o)
     for (int i = 0; o->open && i < 5; i++)
         if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
             return fail(errno, "cannot open /dev/null");
-    if (o->open && fcntl(0, F_DUPFD_CLOEXEC, 90) < 0)
+    /* Beyond others that are closed already. */
+    if (o->open && fcntl(0, F_DUPFD_CLOEXEC, 36) < 0)
         return fail(errno, "cannot duplicate");
     if (o->kept && fcntl(0, F_DUPFD, 20) < 0)
         return fail(errno, "cannot duplicate");

@@ -24,8 +24,10 @@ struct options {
 };
 
 static const struct option table[] = {
-    {0, OPTION_TEXT, offsetof(struct options, take), "take", "NAME", "Take a descriptor"},
-    {0, OPTION_NUMBER, offsetof(struct options, end), "end", "CODE", "End the chain here"},
+    {0, OPTION_TEXT, offsetof(struct options, take),
+     OPTION_WORDS("take", "NAME", "Take a descriptor")},
+    {0, OPTION_NUMBER, offsetof(struct options, end),
+     OPTION_WORDS("end", "CODE", "End the chain here")},
 };
 
 static int print_status(void)

@@ -14,8 +14,8 @@ struct options {
 };
 
 static const struct option table[] = {
-    {'t', OPTION_TEXT, offsetof(struct options, text), "text", "TEXT", "Text"},
-    {'f', OPTION_FLAG, offsetof(struct options, flag), "flag", "", "A flag"},
+    {'t', OPTION_TEXT, offsetof(struct options, text), OPTION_WORDS("text", "TEXT", "Text")},
+    {'f', OPTION_FLAG, offsetof(struct options, flag), OPTION_WORDS("flag", "", "A flag")},
 };
 
 /* What the applet saw at its last call. */

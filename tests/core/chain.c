@@ -150,12 +150,12 @@ struct options {
 #define AT(field) ((uint16_t)offsetof(struct options, field))
 
 static const struct option table[] = {
-    {'n', OPTION_TEXT, AT(name), "name", "NAME", "Its name in the notes"},
-    {'o', OPTION_NUMBER, AT(operands), "operands", "N", "Operands of its own"},
-    {'l', OPTION_FLAG, AT(leave), "leave", "", "Leave a descriptor"},
-    {'t', OPTION_FLAG, AT(take), "take", "", "Take the descriptor"},
-    {'r', OPTION_FLAG, AT(refuse), "refuse", "", "Refuse to be applied"},
-    {'s', OPTION_FLAG, AT(stop), "stop", "", "End the chain with code 0"},
+    {'n', OPTION_TEXT, AT(name), OPTION_WORDS("name", "NAME", "Its name in the notes")},
+    {'o', OPTION_NUMBER, AT(operands), OPTION_WORDS("operands", "N", "Operands of its own")},
+    {'l', OPTION_FLAG, AT(leave), OPTION_WORDS("leave", "", "Leave a descriptor")},
+    {'t', OPTION_FLAG, AT(take), OPTION_WORDS("take", "", "Take the descriptor")},
+    {'r', OPTION_FLAG, AT(refuse), OPTION_WORDS("refuse", "", "Refuse to be applied")},
+    {'s', OPTION_FLAG, AT(stop), OPTION_WORDS("stop", "", "End the chain with code 0")},
 };
 
 static int check(struct call *call, int *consumed)

@@ -16,19 +16,22 @@ struct values {
     struct text_list list;
     uint32_t number;
     const char *maybe;
+    const char *one, *two;
 };
 
 #define AT(field) ((uint16_t)offsetof(struct values, field))
 
 static const struct option table[] = {
-    {'f', OPTION_FLAG, AT(flag), "flag", "", "A flag"},
-    {'o', OPTION_FLAG, AT(other), "", "", "Without a name"},
-    {'v', OPTION_COUNT, AT(count), "verbose", "", "More each time"},
-    {'t', OPTION_TEXT, AT(text), "text", "TEXT", "Text"},
-    {'l', OPTION_LIST, AT(list), "list", "ITEM", "A list"},
-    {'n', OPTION_NUMBER, AT(number), "number", "N", "A number"},
-    {'m', OPTION_MAYBE, AT(maybe), "maybe", "WORD", "Perhaps"},
-    {0, OPTION_TEXT, AT(text), "nineteen-characters", "X", "The longest name"},
+    {'f', OPTION_FLAG, AT(flag), OPTION_WORDS("flag", "", "A flag")},
+    {'o', OPTION_FLAG, AT(other), OPTION_WORDS("", "", "Without a name")},
+    {'v', OPTION_COUNT, AT(count), OPTION_WORDS("verbose", "", "More each time")},
+    {'t', OPTION_TEXT, AT(text), OPTION_WORDS("text", "TEXT", "Text")},
+    {'l', OPTION_LIST, AT(list), OPTION_WORDS("list", "ITEM", "A list")},
+    {'n', OPTION_NUMBER, AT(number), OPTION_WORDS("number", "N", "A number")},
+    {'m', OPTION_MAYBE, AT(maybe), OPTION_WORDS("maybe", "WORD", "Perhaps")},
+    {'a', OPTION_MAYBE_LONG, AT(one), OPTION_WORDS("one", "FILE", "Perhaps, by its name only")},
+    {'b', OPTION_MAYBE_LONG, AT(two), OPTION_WORDS("two", "FILE", "The same")},
+    {0, OPTION_TEXT, AT(text), OPTION_WORDS("nineteen-characters", "X", "The longest name")},
 };
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -90,6 +93,32 @@ static void test_list_and_last(void **state)
     assert_string_equal(values.list.items[1], "b");
     assert_string_equal(values.list.items[2], "c");
     assert_string_equal(values.text, "y");
+}
+
+/* The letter stands alone: what follows it are more letters, or operands. */
+static void test_maybe_long(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("-abf", "x", NULL), 0);
+    assert_string_equal(values.one, "");
+    assert_string_equal(values.two, "");
+    assert_true(values.flag);
+    assert_int_equal(operands, 2);
+    assert_int_equal(parse("-a", "-tx", NULL), 0);
+    assert_string_equal(values.one, "");
+    assert_null(values.two);
+    assert_string_equal(values.text, "x");
+    assert_int_equal(parse("-a=x", NULL), -EINVAL);
+    assert_string_equal(error_get()->text, "unknown option -=");
+    assert_int_equal(parse("--one=x", "--two", "y", NULL), 0);
+    assert_string_equal(values.one, "x");
+    assert_string_equal(values.two, "");
+    assert_int_equal(operands, 3);
+    assert_int_equal(parse("--one=", NULL), 0);
+    assert_string_equal(values.one, "");
+    /* The last one counts. */
+    assert_int_equal(parse("--one=x", "-a", NULL), 0);
+    assert_string_equal(values.one, "");
 }
 
 static void test_maybe(void **state)
@@ -180,7 +209,8 @@ static void test_errors(void **state)
 static void test_help(void **state)
 {
     (void)state;
-    static const struct option own[] = {{'h', OPTION_FLAG, 0, "hold", "", "Own letter"}};
+    static const struct option own[] = {
+        {'h', OPTION_FLAG, 0, OPTION_WORDS("hold", "", "Own letter")}};
     char *words[] = {"test", "-h", "--help", NULL};
     bool hold = false, help = false;
     error_clear();
@@ -204,10 +234,10 @@ static int clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),    cmocka_unit_test(test_list_and_last),
-        cmocka_unit_test(test_maybe),    cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_operands), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_list_and_last),
+        cmocka_unit_test(test_maybe),   cmocka_unit_test(test_maybe_long),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_errors),  cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, clean);
 }

@@ -38,7 +38,7 @@ PARENT = {"\\[|execute the protected": "start",
           "prepare for children|create the container's process": "create process",
           "find the container|set the oom|let the child|map IDs|write the ID mappings|run new|look for fields": "map IDs",
           "limit ": "set limits", "write the pid file": "write pid file",
-          "wait for the|let the program run|wait until|release|end what":
+          "wait for the|let the program run|wait until|release|end what|relay the terminal":
               "supervise"}
 # Fields that an error of the parent's steps names.
 PARENT_FIELDS = {"create process": "/linux/namespaces", "map IDs": "/linux/uidMappings",
@@ -48,6 +48,7 @@ PARENT_FIELDS = {"create process": "/linux/namespaces", "map IDs": "/linux/uidMa
 EXCUSES = [
     ("openat2 ", "EPERM ENOSYS", "go on: the walk does the same, component by component"),
     ("mmap ", "any", "go on, or vague: whatever the kernel says, the allocator knows ENOMEM only"),
+    ("madvise ", "any", "go on: the allocator only gives memory back"),
     ("fcntl (?!.*copy)", "any", "go on: libc sets FD_CLOEXEC once more; a descriptor keeps a low number"),
     ("rt_sig", "any", "go on: what libc does around setresuid(2); what is the default anyway"),
     ("pidfd_send_signal", "any", "go on: a child that was not reaped has its pid for itself"),
@@ -65,7 +66,7 @@ EXCUSES = [
     ("readlinkat in (prepare|map IDs)", "any", "go on, or vague: it takes the /proc for one of the outside"),
     ("prlimit64 in (prepare|open mount)", "any", "go on: the limit of descriptors is high enough"),
     ("capget in map IDs", "any", "vague: it takes the way of an ordinary user, newuidmap"),
-    ("open_tree in mount file systems", "any", "go on: what the parent has opened serves"),
+    ("open_tree in open mount sources", "any", "go on: what the parent has opened serves"),
     ("open_tree in attach root", "any", "go on: what the parent has opened serves"),
     ("(fsopen|fsconfig|fsmount) in set sysctls", "any",
      "go on: the host's proc serves, of which the same is checked"),
@@ -84,12 +85,12 @@ EXCUSES = [
     ("setgroups in enter user", "EPERM", "go on: user namespaces of ordinary users forbid it"),
     ("fchown in own standard", "EPERM", "go on: it can still be used"),
     ("read in make environment", "EPERM", "go on: as if there were no /etc/passwd"),
+    ("(fstat|ioctl) in supervise: relay", "any",
+     "go on, or vague: of its own streams; of the other, it is taken for something else"),
+    ("(openat|read|write|poll|recvmsg) in supervise: relay", "any",
+     "go on: it relays what it can; how often it has to is a matter of luck"),
     ("rmdir in supervise", "any", "go on: the next container with this ID takes it over"),
 ]
-
-# Steps that none of these configurations makes do anything.
-ELSEWHERE = {"set scheduling": "the parent does it, but for an ordinary user: test_schedule.py",
-             "make terminal": "only where a terminal is asked for: test_terminal.py, test_denied"}
 
 # What cannot fail by its manual page, or what libc does on its own and does not tell of: the
 # allocator's calls, and FD_CLOEXEC once more after open(2) with O_CLOEXEC.
@@ -104,8 +105,8 @@ SANITIZER = {"mmap", "munmap", "madvise", "mprotect", "brk", "futex", "rt_sigpro
 def read_table():
     """The step table in setup.c: {name: field}."""
     text = (TOP / "core/container/setup.c").read_text()
-    rows = re.search(r"\} steps\[\] = \{\n(.*?)\n\};", text, re.S)[1]
-    found = dict(re.findall(r'^    \{"([^"]+)", "([^"]*)", \w+\},$', rows, re.M))
+    rows = re.search(r"#define STEPS\(STEP\) +\\\n(.*?)\n\n", text, re.S)[1]
+    found = dict(re.findall(r'^    STEP\("([^"]+)", "([^"]*)", \w+\)(?: +\\)?$', rows, re.M))
     assert len(found) == len(rows.splitlines()), rows
     return found
 
@@ -207,6 +208,7 @@ class Steps:
              "stat=/dev/full", "stat=/proc/interrupts", "stat=/proc/scsi", "mount=/",
              "mount=/proc", "mount=/tmp/deep/dir", "read=/etc/passwd"]
     run_options = ()
+    starter = ()  # what starts the stepper
     # How often something was disturbed, over all configurations.
     seen, parent_seen, child_seen = {}, {}, {}
 
@@ -241,7 +243,7 @@ class Steps:
                       "gid": 1000, "fileMode": 0o600}])
 
     def step_through(self, point="-", action="-", **more):
-        done = self.run_faulty([STEPPER, str(self.report), str(self.trace), point, action],
+        done = self.run_faulty([*self.starter, STEPPER, str(self.report), str(self.trace), point, action],
                                "/bin/probe", *self.facts, more=[f"--trace={self.trace}"],
                                options=self.run_options, **more)
         report = Report(self.report, self.table)
@@ -271,16 +273,18 @@ class Steps:
                 yield call
 
     def disturb(self, call, action, excuse=""):
-        """Until the point is met: what the parent does last depends on which process is faster."""
-        for _ in range(5):
-            done, report = self.step_through(call.point, action)
+        """Until the point is met: what the parent does last depends on which process is faster, and
+        whether the allocator gives something back before it on the length of the trace."""
+        for shift in (0, 0, -1, 1, 0, 0):
+            point = f"{call.process}:{call.segment}:{max(call.number + shift, 0)}"
+            done, report = self.step_through(point, action)
             if report.hit == call.name:
                 return done
             self.log.unlink(missing_ok=True)
             self.pid_file.unlink(missing_ok=True)
         # How often the parent looks for children that have ended is a matter of luck.
         if "go on" not in excuse:
-            self.fail(f"{call} was not met in five runs")
+            self.fail(f"{call} was not met in six runs")
         return None
 
     def check_fault(self, call, code, done, facts):
@@ -316,8 +320,9 @@ class Steps:
 
     def test_every_system_call_fails(self):
         facts, report = self.undisturbed()
-        # The debug build takes three times as long, so it gets a third.
-        chosen = list(self.chosen(report.calls))[::3 if DEBUG and not FULL else 1]
+        # The debug build takes three times as long, and shows memory errors on the way out, of which
+        # there are fewer: a sixth.
+        chosen = list(self.chosen(report.calls))[::6 if DEBUG and not FULL else 1]
         for number, call in enumerate(chosen):
             for code in ERRORS if FULL else [ERRORS[number % 2]]:
                 with self.attempt(call, errno=code):
@@ -450,12 +455,32 @@ class Joined(Steps, Fault):
         super().tearDown()
 
 
+class Ordinary(Steps, Fault):
+    """Without the right to mount outside, as an ordinary user, on a terminal of its own."""
+
+    starter = ("setpriv", "--bounding-set=-sys_admin")
+
+    def prepare(self):
+        super().prepare()
+        self.bundle.namespaces.append({"type": "user"})
+        maps = [{"containerID": 0, "hostID": 0, "size": 1}]
+        self.config["linux"].update(uidMappings=maps, gidMappings=maps)
+        self.config["process"].update(terminal=True, consoleSize={"height": 20, "width": 70},
+                                      user={"uid": 0, "gid": 0, "umask": 0o27})
+        # The same home with and without it.
+        (self.bundle.rootfs / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
+        for device in self.config["linux"]["devices"]:
+            device.update(uid=0, gid=0)
+        for mount in self.config["mounts"]:
+            mount["options"] = [o for o in mount.get("options", []) if o != "gid=5"]
+
+
 class Table(unittest.TestCase):
     """Is every step of the table in some run?"""
 
     def test_every_step_does_something(self):
         done = set()
-        for kind in (Plain, UserNamespace, Joined):
+        for kind in (Plain, UserNamespace, Joined, Ordinary):
             kind.setUpClass()
             test = kind("undisturbed")
             test.setUp()
@@ -463,7 +488,7 @@ class Table(unittest.TestCase):
                 done |= {call.step for call in test.undisturbed()[1].calls}
             finally:
                 test.tearDown()
-        self.assertEqual((set(read_table()) | set(PARENT.values())) - done, set(ELSEWHERE))
+        self.assertEqual((set(read_table()) | set(PARENT.values())) - done, set())
 
 
 if __name__ == "__main__":

@@ -417,8 +417,8 @@ class Kernel(ContainerTest):
         command = [runtime, "--root", f"{self.dir}/state", "run", "--bundle", str(bundle), "key-peer"]
         if runtime == "crun":
             command = ["unshare", "-m", "sh", "-c", self.CGROUP2, "sh", *command]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False)
+        # Not /dev/null: crun gives what stdin is to the root of the container.
+        done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
         (bundle / "config.json").unlink()
         bundle.rmdir()
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)

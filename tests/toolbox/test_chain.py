@@ -100,6 +100,7 @@ class Chain(StandIn):
             ["userns-fd", "--both", "0:100000:65536"],
             ["netns-new"],
             ["idmap-mount", "--both", "0:0:1", "--detached", str(self.place / "root")],
+            ["mount-tree", "--dev", "--detached", str(self.place / "root")],
             ["unshare", "--uts", "--ipc"], ["unshare", "--map-root-user", "--mount"],
             ["nsenter", f"--user={held}"], ["nsenter", "--net=/proc/self/ns/net"],
             ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"],
@@ -130,14 +131,16 @@ class Chain(StandIn):
         made = self.place / "made"
         first = [["userns-fd", "--map", "root"], ["netns-new", "--dir", str(made), "--name", "x"],
                  ["idmap-mount", "--both", "0:0:1", str(self.place / "root"),
-                  str(self.place / "root/sub")], ["unshare", "--uts"], ["setpriv", "--nnp"],
+                  str(self.place / "root/sub")], ["mount-tree", "--detached", str(self.place / "root")],
+                 ["unshare", "--uts"], ["setpriv", "--nnp"],
                  ["nsenter", "--net=/proc/self/ns/net"]]
         last = [(["setpriv", "--groups", "x-y", "true"], "x-y", 1),
                 (["unshare", "--nothing", "true"], "--nothing", 1),
                 (["nsenter", "-u", "true"], "--target", 1),
                 (["netns-new", "--veth", "x"], "HOST_IF:IN_IF", 125),
                 (["idmap-mount", "--both", "0:0:0", "a", "b"], "0:0:0", 125),
-                (["userns-fd", "true"], "no map", 125)]
+                (["userns-fd", "true"], "no map", 125),
+                (["mount-tree", "--mask", "x", "--pivot", "/", "true"], "an absolute path", 125)]
         for before in first:
             # What is looked for is there when the chain is good, so its absence tells something.
             done, acts = self.acts_of([*before, "--", "true"])
@@ -162,9 +165,9 @@ class Chain(StandIn):
     def acts_of(self, chain):
         """Run it; and the system calls by which the first links here change something."""
         trace = f"{self.place}/trace"
-        done = self.run_command(["strace", "-f", "-o", trace, "-e", "trace=unshare,setns,clone3,"
+        done = self.run_command(["strace", "-f", "-o", trace, "-e", "trace=unshare,setns,clone,clone3,"
                                  "prctl,mount_setattr,move_mount,open_tree", self.shimbox, *chain])
-        found = re.findall(r"(unshare\(|setns\(|clone3\(|mount_setattr\(|move_mount\(|open_tree\("
+        found = re.findall(r"(unshare\(|setns\(|clone3?\(|mount_setattr\(|move_mount\(|open_tree\("
                            r"|PR_SET_NO_NEW_PRIVS)", pathlib.Path(trace).read_text())
         return done, found
 

@@ -234,6 +234,20 @@ class NetnsNew(StandIn):
         finally:
             subprocess.run(["ip", "link", "delete", "mv1"], check=True)
 
+    def test_directory_is_not_left(self):
+        """What could not be made a shared mount was made for nothing: the calls for it are denied."""
+        deny = pathlib.Path(os.environ["PROBE"]).parent / "deny"
+        for number in (428, 429): # open_tree, move_mount: the same everywhere
+            done = self.run_command([deny, number, 1, self.shimbox, "netns-new", "--name", "x"],
+                                    env=self.env)
+            self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (125, "", 1), done)
+            self.assertEqual(os.path.exists(self.kept), False, done)
+        # One that was there stays.
+        os.mkdir(self.kept)
+        done = self.run_command([deny, 428, 1, self.shimbox, "netns-new", "--name", "x"], env=self.env)
+        self.assertEqual(done.status, 125, done)
+        self.assertTrue(os.path.isdir(self.kept))
+
     def test_chain_and_hold(self):
         done = self.new("--", "unshare", "--netns", "--", self.probe, "ns", "fds", "env")
         self.assertEqual((done.status, done.facts.get("fds")), (0, "0 1 2"), done)

@@ -209,7 +209,7 @@ class UsernsFd(StandIn):
     def test_failing_calls(self):
         """Each step's system call fails: one line, nothing left."""
         path = f"{self.dir}/pin"
-        calls = ["clone3", "pidfd_send_signal", "open_tree", "move_mount"]
+        calls = ["clone", "pidfd_send_signal", "open_tree", "move_mount"]
         for call in calls:
             with self.subTest(call):
                 done = self.run_command(

@@ -131,4 +131,16 @@ expect_fact uid=1000 gid=1000 caps.bnd=0000000000000000
 works shimbox nsenter -t 1 -m -u -i -n -p probe uid
 expect_fact uid=0
 finish_test "unshare, userns-fd, netns-new, setpriv, nsenter"
+
+command shimbox cgroup-run --pids 5 /job/one -- grep ^0:: /proc/self/cgroup
+expect status 0 "$status"
+expect stderr "" "$(cat /out/stderr)"
+expect "the cgroup" 0::/job/one "$(cat /out/stdout)"
+expect "its limit" 5 "$(cat /sys/fs/cgroup/job/one/pids.max)"
+refused 125 "shimbox cgroup-run: cannot kill the processes of cgroup /sys/fs/cgroup/job: No such file or directory (needs Linux 5.14)" \
+    shimbox cgroup-run --kill /job
+command shimbox cgroup-run --delete /job
+expect status 0 "$status"
+expect "what is left" no "$([ -e /sys/fs/cgroup/job ] && echo yes || echo no)"
+finish_test "cgroup-run: to kill is refused"
 echo "1..$count"

@@ -69,6 +69,15 @@ expect applets "$(cat /out/list)" "$(cat /out/stdout)"
 expect stderr "" "$(cat /out/stderr)"
 finish_test "the embedded root"
 
+# shellcheck disable=SC2086 # words
+shimbox unshare --pid --fork -- mount-tree --proc --dev --pivot /bundle/rootfs -- \
+    /bin/probe pid $ways_out >/out/stdout 2>/out/stderr </dev/null
+status=$?
+expect stderr "" "$(cat /out/stderr)"
+expect_fact pid=1 mounts:/dev.type=tmpfs
+expect_inside
+finish_test "the links of a chain"
+
 users="--rootfs mapped --uid-map 0:100000:65536 --gid-map 0:100000:65536"
 cp -a /bundle/rootfs /bundle/mapped
 chown -R 100000:100000 /bundle/mapped

@@ -1,0 +1,281 @@
+/* Control groups of version 2: where they are, entering and ending them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/linux/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/linux/mountinfo.h"
+#include "core/linux/path.h"
+#include "core/linux/sys.h"
+
+/* What is killed ends within this time, and a cgroup can be removed shortly after. */
+#define WAIT_SECONDS 10
+#define WAIT_STEP_MS 10
+
+void cgroup_close(struct cgroup *cgroup)
+{
+    close_fd(&cgroup->root);
+}
+
+int cgroup_check_path(const char *path)
+{
+    return strcmp(path, "/") == 0 || (*path && path_is_plain(path + (*path == '/')))
+               ? 0
+               : fail_usage("'%s' is not the path of a cgroup", path);
+}
+
+/* The cgroup of a process in the tree of version 2, as its line of /proc/PID/cgroup has it,
+ * "0::/a". It lies in *text. */
+static int read_own(int process, struct text *text, char **own)
+{
+    int result = read_file(process, "cgroup", 65536, text);
+    if (result < 0)
+        return result;
+    char *line = starts_with(text->data, "0::/") ? text->data : strstr(text->data, "\n0::/");
+    if (!line)
+        return fail(ENOENT, "the process is in no cgroup of version 2");
+    *own = strchr(line, '/');
+    (*own)[strcspn(*own, "\n")] = '\0';
+    return 0;
+}
+
+/* What is left of a path when `top` is taken off: "" or "/...". NULL when it is not below; both may
+ * be outside of the cgroup namespace, where the kernel writes "/..". */
+static const char *below(const char *path, const char *top)
+{
+    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    if (strncmp(path, top, length) != 0 || (path[length] != '/' && path[length]))
+        return NULL;
+    path += length;
+    return starts_with(path, "/..") ? NULL : path + (strcmp(path, "/") == 0);
+}
+
+/* Open the mount that shows the process's own cgroup, or else the first one. Others can be hidden
+ * by what is mounted on top. *inside: the own cgroup as seen there, or NULL. */
+static int find_mount(struct cgroup *cgroup, const char *own, const char **inside)
+{
+    autotext struct text text = {0};
+    struct mountinfo mount;
+    int more = read_file(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, &text);
+    if (more < 0)
+        return more;
+    for (char *rest = text.data; !*inside && (more = mountinfo_next(&rest, &mount)) != 0;) {
+        uint64_t id;
+        if (more < 0 || strcmp(mount.type, "cgroup2") != 0)
+            continue;
+        const char *seen = below(own, mount.root);
+        if (cgroup->root >= 0 && !seen)
+            continue;
+        autoclose int fd = open(mount.point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || sys_mount_id(fd, &id) < 0 || id != mount.id)
+            continue;
+        close_fd(&cgroup->root);
+        cgroup->root = take_fd(&fd);
+        cgroup->mount = (size_t)snprintf(cgroup->path, PATH_MAX, "%s", mount.point);
+        *inside = seen;
+    }
+    if (cgroup->root >= 0)
+        return 0;
+    int result = fail(ENOENT, "cannot find cgroups of version 2: none are mounted");
+    error_hint("mount -t cgroup2 cgroup2 DIR; for limits boot with "
+               "systemd.unified_cgroup_hierarchy=1, since version 1 has the controllers");
+    return result;
+}
+
+int cgroup_find(struct cgroup *cgroup, int process, const char *path)
+{
+    autotext struct text text = {0};
+    const char *inside = NULL;
+    char *own = NULL;
+    *cgroup = NO_CGROUP;
+    int result = read_own(process, &text, &own);
+    if (result == 0)
+        result = find_mount(cgroup, own, &inside);
+    if (result < 0)
+        return result;
+    if (*path != '/' && !inside) {
+        result = fail(ENOENT, "the cgroup %s is not below %s", own, cgroup->path);
+        error_hint("mount a cgroup2 in this cgroup namespace, or give an absolute PATH");
+        return result;
+    }
+    if (strcmp(path, "/") == 0)
+        path = "";
+    int length = snprintf(cgroup->path + cgroup->mount, PATH_MAX - cgroup->mount, "%s%s%s",
+                          *path == '/' ? "" : inside, *path && *path != '/' ? "/" : "", path);
+    return (size_t)length < PATH_MAX - cgroup->mount ? 0
+                                                     : fail(ENAMETOOLONG, "cannot use %s", path);
+}
+
+int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
+{
+    struct statfs system;
+    if (created && mkdirat(parent, name, 0755) == 0)
+        *created = true;
+    else if (created && (errno != EEXIST || exclusive))
+        return -errno;
+    autoclose int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstatfs(fd, &system) < 0)
+        return -errno;
+    /* Something is mounted there. */
+    return system.f_type == CGROUP2_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
+}
+
+/* The directory that holds the last component, which *name becomes. */
+static int open_parent(struct cgroup *cgroup, const char **name)
+{
+    autoclose int at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
+    int result = at < 0 ? -errno : 0;
+    char *component = cgroup->path + cgroup->mount;
+    *name = ".";
+    while (result == 0 && *component) {
+        char *end = component + 1 + strcspn(component + 1, "/");
+        *name = component + 1;
+        if (!*end)
+            break;
+        *end = '\0';
+        int next = cgroup_step(at, *name, false, NULL);
+        *end = '/';
+        close_fd(&at);
+        at = next;
+        result = next < 0 ? next : 0;
+        component = end;
+    }
+    return result < 0 ? fail(-result, "cannot open cgroup %s", cgroup->path) : take_fd(&at);
+}
+
+int cgroup_open(struct cgroup *cgroup)
+{
+    const char *name;
+    autoclose int parent = open_parent(cgroup, &name);
+    if (parent < 0)
+        return parent;
+    int fd = cgroup_step(parent, name, false, NULL);
+    return fd < 0 ? fail(-fd, "cannot open cgroup %s", cgroup->path) : fd;
+}
+
+int cgroup_join(int directory, const char *path)
+{
+    step("join the cgroup %s", path);
+    int result = write_value(directory, "cgroup.procs", "0");
+    if (result == 0)
+        return 0;
+    error_clear();
+    fail(-result, "cannot join cgroup %s", path);
+    if (result == -EBUSY)
+        error_hint(CGROUP_BUSY);
+    else if (result == -EOPNOTSUPP)
+        error_hint("it is below a threaded one");
+    else
+        error_hint("cgroup.procs must be writable there, and in the nearest cgroup above both this "
+                   "one and the present one");
+    return result;
+}
+
+int cgroup_holds(const struct cgroup *cgroup, int process)
+{
+    autocgroup struct cgroup own;
+    int result = cgroup_find(&own, process, "");
+    if (result < 0) {
+        /* Not below the mount. */
+        error_clear();
+        return 0;
+    }
+    return below(own.path, cgroup->path) != NULL;
+}
+
+/* ---- ending ---- */
+
+/* Has it processes, itself or below? */
+static int is_populated(int directory)
+{
+    autotext struct text events = {0};
+    int result = read_file(directory, "cgroup.events", 4096, &events);
+    return result < 0 ? result : strstr(events.data, "populated 1") != NULL;
+}
+
+int cgroup_kill(struct cgroup *cgroup)
+{
+    autoclose int fd = cgroup_open(cgroup);
+    if (fd < 0)
+        return fd;
+    step("kill the processes of cgroup %s", cgroup->path);
+    int result = write_value(fd, "cgroup.kill", "1");
+    if (result < 0) {
+        error_clear();
+        fail(-result, "cannot kill the processes of cgroup %s", cgroup->path);
+        if (result == -ENOENT)
+            error_hint("needs Linux 5.14");
+        return result;
+    }
+    for (int i = 0; i < WAIT_SECONDS * 1000 / WAIT_STEP_MS; i++) {
+        result = is_populated(fd);
+        if (result <= 0)
+            return result;
+        poll(NULL, 0, WAIT_STEP_MS);
+    }
+    return fail(ETIMEDOUT, "processes of cgroup %s are still there", cgroup->path);
+}
+
+/* From the leaves up. Not recorded. */
+static int remove_tree(int parent, const char *name, int depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    int result = 0;
+    if (!directory) {
+        result = -errno;
+        close_fd(&fd);
+        return result;
+    }
+    while (result == 0 && (entry = readdir(directory))) {
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            result = depth < CGROUP_DEPTH_MAX ? remove_tree(fd, entry->d_name, depth + 1) : -ELOOP;
+    }
+    closedir(directory);
+    return result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : result;
+}
+
+int cgroup_delete(struct cgroup *cgroup)
+{
+    const char *name;
+    autoclose int parent = open_parent(cgroup, &name);
+    if (parent < 0)
+        return parent;
+    autoclose int fd = cgroup_step(parent, name, false, NULL);
+    if (fd < 0)
+        return fail(-fd, "cannot open cgroup %s", cgroup->path);
+    int result = is_populated(fd);
+    if (result < 0)
+        return result;
+    if (result > 0) {
+        result = fail(EBUSY, "cannot remove cgroup %s: it has processes", cgroup->path);
+        error_hint("--kill ends them");
+        return result;
+    }
+    step("remove the cgroup %s", cgroup->path);
+    /* What has just ended may still be counted for a moment. */
+    for (int i = 0; i < WAIT_SECONDS * 100 / WAIT_STEP_MS; i++) {
+        result = remove_tree(parent, name, 0);
+        if (result != -EBUSY)
+            break;
+        poll(NULL, 0, WAIT_STEP_MS);
+    }
+    return result < 0 ? fail(-result, "cannot remove cgroup %s", cgroup->path) : 0;
+}

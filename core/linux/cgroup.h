@@ -1,0 +1,87 @@
+/* Control groups of version 2, through their file system. cgroups(7), and the kernel's
+ * Documentation/admin-guide/cgroup-v2.rst.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A cgroup is walked to from the root of the mount, name by name; no link is followed, and nothing
+ * but a cgroup is entered. All functions record their errors, with the path.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/base/text.h"
+
+/* How deep below the mount a cgroup can be. */
+#define CGROUP_DEPTH_MAX 64
+
+/* How many files cgroup_make() sets. */
+#define CGROUP_SETTINGS_MAX 64
+
+/* Where a cgroup is, or will be. */
+struct cgroup {
+    char path[PATH_MAX]; /* "/sys/fs/cgroup/a/b": for messages, and cut where the walk needs it */
+    size_t mount;        /* length of the part of it that is the mount point */
+    int root;            /* what is mounted there, O_PATH */
+};
+#define NO_CGROUP ((struct cgroup){.root = -1})
+
+/* Find the place of a cgroup. process: a directory of /proc, "/proc/self", as an O_PATH descriptor.
+ * path: absolute is below the mounted root, otherwise below the cgroup of that process ("": just
+ * that one); its form must be good (cgroup_check_path). -ENOENT where no version 2 is mounted. The
+ * caller closes. */
+int cgroup_find(struct cgroup *cgroup, int process, const char *path);
+void cgroup_close(struct cgroup *cgroup);
+#define autocgroup __attribute__((cleanup(cgroup_close)))
+
+/* Names between single slashes, none of them "." or ".."; "/" is the root. For the command line:
+ * 0 or -EINVAL (recorded, a usage error). */
+int cgroup_check_path(const char *path);
+
+/* FILE=VALUE, where FILE is one of a controller ("memory.high"), or cgroup.max.*: those that move,
+ * kill or freeze processes are no settings. Results as above. */
+int cgroup_check_setting(const char *option, const char *text);
+
+/* The next directory of a walk: opened as O_PATH, checked to be a cgroup. exclusive: it must not be
+ * there. *created: NULL, or create it where it is missing, and tell. name: one component. Returns
+ * the descriptor, or a negative errno which is not recorded. */
+int cgroup_step(int parent, const char *name, bool exclusive, bool *created);
+
+/* Open it. Returns an O_PATH descriptor, or a negative errno. */
+int cgroup_open(struct cgroup *cgroup);
+
+/* The hint where a cgroup that has given controllers away cannot have processes. */
+#define CGROUP_BUSY "controllers are enabled for the cgroups below it; give a PATH below"
+
+/* Move this process into it. path: for messages. Returns 0 or a negative errno. */
+int cgroup_join(int directory, const char *path);
+
+struct cgroup_wish {
+    const struct text_list *settings; /* FILE=VALUE, at most CGROUP_SETTINGS_MAX */
+    bool exclusive;                   /* the cgroup must not be there */
+    bool join;                        /* move this process into it */
+    bool delegate;                    /* to this owner, as cgroups(7) has it */
+    uid_t owner;
+    gid_t group;
+};
+
+/* Create it where it is missing, cgroups above included; enable the controllers of the settings in
+ * those above; write the settings; join it. All or nothing: on failure the process is where it was,
+ * what was created is gone, and values and controllers are as they were (but for files that hold
+ * more than one line, as io.max does; and controllers stay if somebody has made another cgroup that
+ * may use them meanwhile; the owner changes last). A controller that cannot be had is -EOPNOTSUPP,
+ * before anything is done. process: as for cgroup_find(), of this process. Returns its O_PATH
+ * descriptor. */
+int cgroup_make(struct cgroup *cgroup, int process, const struct cgroup_wish *wish);
+
+/* Kill all processes in it and below (Linux 5.14), and wait until they have ended, for at most ten
+ * seconds (-ETIMEDOUT). The calling process must not be one of them. */
+int cgroup_kill(struct cgroup *cgroup);
+
+/* Remove it with all cgroups below. -EBUSY, with nothing removed, while it has processes. */
+int cgroup_delete(struct cgroup *cgroup);
+
+/* Is that process in it, or below it? */
+int cgroup_holds(const struct cgroup *cgroup, int process);
