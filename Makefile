@@ -85,9 +85,10 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 # kernel maps the 64 KiB around the place of a page fault.
 SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c) \
     core/container/check% core/container/inspect% \
-    $(addprefix core/linux/,copy.c privilege_dump.c process_status.c rootless.c superblock.c) \
+    $(addprefix core/linux/,boot% copy.c kernel_command.c privilege_dump.c process_status.c \
+        rootless.c superblock.c) \
     $(addprefix core/oci/,image_config.c json_build.c quantity.c spec%) \
-    $(addprefix applets/,inspect.c rootless-check.c spec.c)
+    $(addprefix applets/,boot.c inspect.c rootless-check.c spec.c)
 OFTEN := $(filter-out $(SELDOM),$(SOURCES))
 PLACED := $(filter $(SELDOM),$(SOURCES)) \
     $(foreach folder,core/oci core/container applets core/linux core/base,$(filter $(folder)/%,$(OFTEN)))

@@ -10,6 +10,10 @@ probe mounts
 # shellcheck disable=SC2012 # names of the kernel
 echo "controllers $(cat /sys/fs/cgroup/cgroup.controllers)"
 echo "enabled $(cat /sys/fs/cgroup/cgroup.subtree_control)"
+shimbox cgroup-run --memory 64Mi --swap 0 --cpu 500m --pids 20 /job -- busybox sh -c '
+    cd /sys/fs/cgroup/job && for name in memory.max memory.swap.max cpu.max pids.max; do
+        echo "limit $name $(busybox head -n 1 $name)"
+    done; echo "cgroup $(busybox cat /proc/self/cgroup)"'
 for name in null zero full random urandom tty ptmx fd stdin stdout stderr; do
     [ -e "/dev/$name" ] || echo "missing /dev/$name"
 done

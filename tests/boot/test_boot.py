@@ -149,6 +149,13 @@ class Boot(unittest.TestCase):
         self.assertIn("memory", there)
         self.assertEqual(next(line for line in lines if line.startswith("enabled ")).split()[1:], there)
 
+    def test_limits(self):
+        """What runs there can be limited."""
+        lines = self.machines["command"].lines()
+        for line in ("limit memory.max 67108864", "limit memory.swap.max 0",
+                     "limit cpu.max 50000 100000", "limit pids.max 20", "cgroup 0::/job"):
+            self.assertIn(line, lines)
+
     def test_orphans(self):
         """Thousands are reaped; what does not end is ended with the machine."""
         self.assertIn("orphans 2000 zombies 0", self.machines["command"].lines())
