@@ -28,14 +28,6 @@ int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
 int setup_attach_root(struct container *container);    /* root.path */
 int setup_pivot(struct container *container);
 
-/* Is this process's root the kernel's rootfs (an initramfs), which pivot_root(2) cannot replace?
- * false also where that cannot be told. */
-bool setup_is_on_rootfs(const struct container *container);
-
-/* In place of pivot_root(2): the container's root, which is attached on "/" and is the working
- * directory, stays on top of the host's for good. Returns 0 or a negative errno (recorded). */
-int setup_cover_root(struct container *container);
-
 /* Make the embedded root: a detached tmpfs that holds this binary and its links.
  * Returns the mount's descriptor or a negative errno (recorded). */
 int setup_embedded_root(struct container *container);

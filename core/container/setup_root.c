@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -11,6 +12,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
+#include "core/linux/root.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -51,6 +53,22 @@ int setup_attach_root(struct container *container)
     return mount_attach(container->root, target, "/");
 }
 
+/* May anything in the container come to unmount? Who has CAP_SYS_ADMIN, or root by executing a
+ * file. Others can only by a user namespace of their own, where everything is locked anyway. */
+static bool can_unmount(const struct container *container)
+{
+    const struct config_process *process = &container->config->process;
+    uint64_t reachable = process->capabilities.permitted;
+    if (!process->no_new_privileges)
+        reachable |= process->capabilities.bounding;
+    return reachable & (UINT64_C(1) << CAP_SYS_ADMIN);
+}
+
+static int cover_root(struct container *container)
+{
+    return root_cover(container->proc, &container->root, can_unmount(container));
+}
+
 /* pivot_root with both directories the same puts the old root on top of the new one, from where it
  * is taken away: no directory is needed to hold it. */
 int setup_pivot(struct container *container)
@@ -60,13 +78,13 @@ int setup_pivot(struct container *container)
     if (fchdir(container->root) < 0)
         return fail(errno, "cannot enter the root file system");
     if (container->no_pivot)
-        return setup_cover_root(container);
+        return cover_root(container);
     step("pivot_root");
     if (sys_pivot_root(".", ".") < 0) {
         int result = fail(errno, "cannot make the root file system the root");
-        if (result == -EINVAL && setup_is_on_rootfs(container)) {
+        if (result == -EINVAL && root_is_rootfs(container->proc)) {
             error_clear();
-            return setup_cover_root(container);
+            return cover_root(container);
         }
         return result;
     }

@@ -13,6 +13,15 @@
 #include "core/linux/mount.h"
 #include "core/linux/sys.h"
 
+/* pivot_root(2) cannot. Whoever changes its root by itself may have any privilege later. */
+static int cover_rootfs(int proc, int mount)
+{
+    autoclose int root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+    if (root < 0)
+        return fail(errno, "cannot keep the new root directory");
+    return root_cover(proc, &root, true);
+}
+
 /* Attached on top of "/", the one directory that exists everywhere; pivot_root with both
  * directories the same then puts the old root on top, from where it is taken away. */
 int root_change(int mount)
@@ -26,8 +35,16 @@ int root_change(int mount)
     if (fchdir(mount) < 0)
         return fail(errno, "cannot enter the new root directory");
     step("change root");
-    if (sys_pivot_root(".", ".") < 0)
-        return fail(errno, "cannot change the root of the mount namespace");
+    if (sys_pivot_root(".", ".") < 0) {
+        int number = errno;
+        autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (number == EINVAL && proc >= 0 && root_is_rootfs(proc))
+            return cover_rootfs(proc, mount);
+        result = fail(number, "cannot change the root of the mount namespace");
+        if (number == EINVAL && proc < 0)
+            error_hint("in an initramfs this takes /proc");
+        return result;
+    }
     if (sys_umount2(".", MNT_DETACH) < 0)
         return fail(errno, "cannot detach the old root");
     return chdir("/") < 0 ? fail(errno, "cannot enter the new root directory") : 0;

@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from asking import ERROR, SANITIZED, SHIMBOX, ask, call
@@ -65,6 +66,8 @@ def capabilities_of(mask):
 class Process(unittest.TestCase):
     def test_identity(self):
         with Subject("os.chdir('/tmp'); os.umask(0o53)", cwd="/") as subject:
+            while not subject.status()["State"].startswith("S"):
+                time.sleep(0.01)
             told = ask(subject.pid)["process"]
             status = subject.status()
             self.assertEqual(told["pid"], subject.pid)

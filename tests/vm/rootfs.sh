@@ -78,6 +78,19 @@ expect_fact pid=1 mounts:/dev.type=tmpfs
 expect_inside
 finish_test "the links of a chain"
 
+# shellcheck disable=SC2086 # words
+for root in "--root /bundle/rootfs" "--detached-root"; do
+    rmdir /bundle/rootfs/tmp/sub 2>/dev/null
+    if [ "$root" = --detached-root ]; then before="mount-tree --detached /bundle/rootfs --"; else before=; fi
+    shimbox ${before:-limits --} unshare --mount --pid --fork --mount-proc $root -- \
+        /bin/probe pid $ways_out >/out/stdout 2>/out/stderr </dev/null
+    status=$?
+    expect stderr "" "$(cat /out/stderr)"
+    expect_fact pid=1 mounts:/proc.type=proc
+    expect_inside
+done
+finish_test "unshare changes the root"
+
 users="--rootfs mapped --uid-map 0:100000:65536 --gid-map 0:100000:65536"
 cp -a /bundle/rootfs /bundle/mapped
 chown -R 100000:100000 /bundle/mapped

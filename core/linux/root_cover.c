@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,24 +21,22 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
-#include "core/container/container.h"
-#include "core/container/setup.h"
 #include "core/linux/mount.h"
 #include "core/linux/mountinfo.h"
 #include "core/linux/process.h"
+#include "core/linux/root.h"
 #include "core/linux/sys.h"
-#include "core/oci/config.h"
 
-static int read_mounts(const struct container *container, struct text *mounts)
+static int read_mounts(int proc, struct text *mounts)
 {
-    return read_file(container->proc, "self/mountinfo", 64 << 20, mounts);
+    return read_file(proc, "self/mountinfo", 64 << 20, mounts);
 }
 
 /* The mount that has itself for a parent is the namespace's first one. */
-bool setup_is_on_rootfs(const struct container *container)
+bool root_is_rootfs(int proc)
 {
     autotext struct text mounts = {0};
-    if (read_mounts(container, &mounts) < 0) {
+    if (read_mounts(proc, &mounts) < 0) {
         error_clear();
         return false;
     }
@@ -75,10 +72,10 @@ static int hide_mount(const char *path, int fd)
 
 /* Newest first, for the later one of two mounts covers the other; a path that leads to another
  * mount than the line's is of the container. */
-static int hide_host_mounts(const struct container *container)
+static int hide_other_mounts(int proc)
 {
     autotext struct text mounts = {0};
-    int result = read_mounts(container, &mounts);
+    int result = read_mounts(proc, &mounts);
     while (result == 0 && mounts.length > 0) {
         char *line = memrchr(mounts.data, '\n', mounts.length - 1);
         line = line ? line + 1 : mounts.data;
@@ -105,23 +102,12 @@ static int hide_host_mounts(const struct container *container)
     return result;
 }
 
-/* May anything in the container come to unmount? Who has CAP_SYS_ADMIN, or root by executing a
- * file. Others can only by a user namespace of their own, where everything is locked anyway. */
-static bool can_unmount(const struct container *container)
-{
-    const struct config_process *process = &container->config->process;
-    uint64_t reachable = process->capabilities.permitted;
-    if (!process->no_new_privileges)
-        reachable |= process->capabilities.bounding;
-    return reachable & (UINT64_C(1) << CAP_SYS_ADMIN);
-}
-
 /* A mount namespace like this one in which everything is locked together, for it belongs to a user
  * namespace of its own. Its maker comes to an end at once; the descriptor, which it puts into the
  * shared table in place of the one that is there, keeps it. Returns that or a negative errno. */
-static int open_locked_namespace(const struct container *container)
+static int open_locked_namespace(int proc)
 {
-    autoclose int namespace = openat(container->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    autoclose int namespace = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (namespace < 0)
         return fail(errno, "cannot open the own mount namespace");
     autoprocess struct process maker = NO_PROCESS;
@@ -132,7 +118,7 @@ static int open_locked_namespace(const struct container *container)
         return pid;
     }
     if (pid == 0) {
-        int fd = openat(container->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        int fd = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
         int number = fd < 0 || dup3(fd, namespace, O_CLOEXEC) < 0 ? errno : 0;
         if (fd >= 0)
             close(fd);
@@ -149,16 +135,16 @@ static int open_locked_namespace(const struct container *container)
 }
 
 /* Whoever enters a mount namespace is put on the topmost of the mounts on its first root. */
-static int enter_locked_namespace(const struct container *container)
+static int enter_locked_namespace(int proc, int root)
 {
-    autoclose int namespace = open_locked_namespace(container);
+    autoclose int namespace = open_locked_namespace(proc);
     struct stat expected;
     struct stat found;
     if (namespace < 0)
         return namespace;
     if (sys_setns(namespace, CLONE_NEWNS) < 0)
         return fail(errno, "cannot enter a locked mount namespace");
-    if (fstat(container->root, &expected) < 0 || stat("/", &found) < 0)
+    if (fstat(root, &expected) < 0 || stat("/", &found) < 0)
         return fail(errno, "cannot examine the root directory");
     if (expected.st_dev != found.st_dev || expected.st_ino != found.st_ino)
         return fail(EXDEV, "cannot find the container's root in a locked mount namespace");
@@ -168,11 +154,11 @@ static int enter_locked_namespace(const struct container *container)
 /* The lock is on the mount at this place: a second clone of the container's root inherits it by
  * pivot_root(2), which works here, the present root being a mount on something. The mounts below
  * the clone are not locked, and the container may unmount them as it may anywhere. */
-static int lock_root(struct container *container)
+static int lock_root(int proc, int *root)
 {
     step("lock the root in its place");
-    autoclose int clone = mount_clone(container->root, "", true);
-    int result = clone < 0 ? clone : enter_locked_namespace(container);
+    autoclose int clone = mount_clone(*root, "", true);
+    int result = clone < 0 ? clone : enter_locked_namespace(proc, *root);
     if (result < 0)
         return result;
     autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -185,24 +171,24 @@ static int lock_root(struct container *container)
         return fail(errno, "cannot make the root file system the root");
     if (sys_umount2(".", MNT_DETACH) < 0)
         return fail(errno, "cannot detach the first root");
-    close_fd(&container->root);
-    container->root = take_fd(&clone);
+    close_fd(root);
+    *root = take_fd(&clone);
     return 0;
 }
 
-int setup_cover_root(struct container *container)
+int root_cover(int proc, int *root, bool lock)
 {
     step("unmount what is the host's");
-    int result = hide_host_mounts(container);
+    int result = hide_other_mounts(proc);
     if (result < 0)
         return result;
     step("chroot");
     /* The new root covers the old one, so whoever gets out of the chroot lands in it again. */
     if (chroot(".") < 0)
         return fail(errno, "cannot change the root directory");
-    if (can_unmount(container))
-        result = lock_root(container);
+    if (lock)
+        result = lock_root(proc, root);
     if (result < 0)
         return result;
-    return chdir("/") < 0 ? fail(errno, "cannot enter the root file system") : 0;
+    return chdir("/") < 0 ? fail(errno, "cannot enter the new root directory") : 0;
 }
