@@ -263,7 +263,7 @@ dist:
 	@echo $(TARBALL)
 
 clean:
-	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/man $(OUT)/completions \
+	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/initramfs $(OUT)/man $(OUT)/completions \
 	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
 
 -include $(shell find $(OUT)/obj build/debug build/fuzz/obj -type f -name '*.d' 2>/dev/null)
