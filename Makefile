@@ -3,6 +3,7 @@
 #
 #   make [APPLETS="spec run"] [CC=...] [CFLAGS=...] [V=1]    build/shimbox
 #   make debug tests                  with sanitizers and glibc; the test programs
+#   make small                        build/small/shimbox: init alone, as small as can be
 #   make initramfs [FILES="FILE[:PLACE]..."]   build/initramfs, which boots
 #   make install uninstall PREFIX=/usr/local DESTDIR=        man completions lint bench fuzz dist clean
 
@@ -46,7 +47,17 @@ UNKNOWN := $(filter-out $(ALL_APPLETS),$(APPLETS))
 ifneq ($(UNKNOWN),)
 $(error no such applet: $(UNKNOWN); there are: $(ALL_APPLETS))
 endif
-SOURCES := $(CORE) $(patsubst %,applets/%.c,$(sort $(APPLETS)))
+APPLET_SOURCES := $(patsubst %,applets/%.c,$(sort $(APPLETS)))
+SOURCES := $(CORE) $(APPLET_SOURCES)
+
+# An applet of these, asked for alone, gets a binary as small as can be: without the options that
+# stand before an applet's name, without --trace, and with small/ in place of larger parts of libc.
+# They use neither JSON nor names of capabilities: no library but libc is linked.
+SMALL := $(if $(filter 1,$(words $(sort $(APPLETS)))),$(filter init,$(APPLETS)))
+ifneq ($(SMALL),)
+SOURCES := $(filter-out core/base/front.c core/base/trace.c,$(CORE)) \
+    $(sort $(wildcard small/*.c)) $(APPLET_SOURCES)
+endif
 CHAIN := $(sort $(wildcard tests/chain/*.c))
 
 # ---- flags ----
@@ -66,9 +77,17 @@ RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(ALIGNMENT) $(CFLAG
 # pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
 # Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
+JSON := -ljson-c -lcap-ng
+ifneq ($(SMALL),)
+# Two segments, not four: up to two pages less of file and of memory. Ten kilobytes of text and
+# tables can be executed then, beside three times as much code that offers all they could.
+SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)noseparate-code)
+RELEASE += -DSHIMBOX_NO_TRACE
+JSON :=
+endif
 LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack $(SEPARATE) \
     -Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-O1 -s
-LIBRARIES := -ljson-c -lcap-ng $(TOOLCHAIN_END)
+LIBRARIES := $(JSON) $(TOOLCHAIN_END)
 
 DEBUG_CC ?= gcc
 DEBUG := $(LANGUAGE) $(WARNINGS) -O1 -g -fno-omit-frame-pointer -fstack-protector-strong \
@@ -91,10 +110,19 @@ SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c)
     $(addprefix applets/,boot.c inspect.c rootless-check.c spec.c)
 OFTEN := $(filter-out $(SELDOM),$(SOURCES))
 PLACED := $(filter $(SELDOM),$(SOURCES)) \
-    $(foreach folder,core/oci core/container applets core/linux core/base,$(filter $(folder)/%,$(OFTEN)))
+    $(foreach folder,core/oci core/container applets core/linux core/base small,$(filter $(folder)/%,$(OFTEN)))
 OBJECTS := $(PLACED:%.c=$(OUT)/obj/%.o)
+ifneq ($(SMALL),)
+# core as an archive: what nothing asks for brings none of libc with it either.
+CORE_OBJECTS := $(filter $(OUT)/obj/core/%,$(OBJECTS))
+OBJECTS := $(filter-out $(CORE_OBJECTS),$(OBJECTS)) $(OUT)/obj/core.a
+$(OUT)/obj/core.a: $(CORE_OBJECTS)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+endif
 SANITIZER := build/debug/obj/tests/debug/sanitizer.o
-DEBUG_OBJECTS := $(SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER)
+# The sanitizers have a malloc() of their own.
+DEBUG_OBJECTS := $(patsubst %.c,build/debug/obj/%.o,$(CORE) $(APPLET_SOURCES)) $(SANITIZER)
 
 .PHONY: debug tests
 all: $(OUT)/shimbox
@@ -113,6 +141,9 @@ $(OUT)/obj/%.o: %.c $(OUT)/obj/compile $(wildcard $(DEPS)/key)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(RELEASE) -MMD -MP -c $< -o $@
 
+# What defines malloc() and the like must not be compiled as if it called them.
+$(OUT)/obj/small/%.o: private RELEASE += -fno-builtin
+
 build/debug/obj/%.o: %.c build/debug/obj/compile
 	@mkdir -p $(@D)
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
@@ -123,10 +154,15 @@ $(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
 
+# The smallest one, of init alone, beside the whole one: for tests and bench.
+.PHONY: small
+small:
+	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/small APPLETS=init $(OUT)/small/shimbox
+
 # ---- what the tests need ----
 
 CORE_TESTS := $(patsubst %.c,build/debug/%,$(sort $(wildcard tests/core/*.c)))
-tests: build/tests/probe build/tests/deny build/tests/stepper $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
+tests: small build/tests/probe build/tests/deny build/tests/stepper $(CORE_TESTS) $(if $(CHAIN),$(OUT)/test-shimbox build/debug/test-shimbox)
 
 # An archive here, so that a test may replace a function of core.
 build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
@@ -166,9 +202,12 @@ build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) b
 # ---- manual and completions: told by the binary itself ----
 
 RUN := $(if $(filter-out $(NATIVE),$(ARCH)),qemu-$(ARCH)-static) $(OUT)/shimbox
+# A small binary cannot tell: its applet's page and completions are the whole one's.
+ifeq ($(SMALL),)
 PAGES := $(OUT)/man/shimbox.1 $(patsubst %,$(OUT)/man/shimbox-%.1,$(sort $(APPLETS)))
 COMPLETIONS := $(OUT)/completions/shimbox.bash $(OUT)/completions/shimbox.zsh \
     $(OUT)/completions/shimbox.fish
+endif
 
 .PHONY: man completions install uninstall
 man: $(PAGES)
@@ -192,11 +231,13 @@ FISH_COMPLETION := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shimbox.f
 
 install: all man completions
 	$(Q)install -D -m 755 $(OUT)/shimbox '$(BINARY)'
+ifeq ($(SMALL),)
 	$(Q)install -d '$(MAN)'
 	$(Q)install -m 644 $(PAGES) '$(MAN)'
 	$(Q)install -D -m 644 $(OUT)/completions/shimbox.bash '$(BASH_COMPLETION)'
 	$(Q)install -D -m 644 $(OUT)/completions/shimbox.zsh '$(ZSH_COMPLETION)'
 	$(Q)install -D -m 644 $(OUT)/completions/shimbox.fish '$(FISH_COMPLETION)'
+endif
 
 uninstall:
 	$(Q)rm -f '$(BINARY)' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)' \
@@ -217,7 +258,7 @@ lint-cheap:
 lint:
 	$(Q)tests/lint/all.sh
 
-bench: all
+bench: all small
 	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/bench/no-trace \
 	    CPPFLAGS="$(CPPFLAGS) -DSHIMBOX_NO_TRACE" $(OUT)/bench/no-trace/shimbox
 	$(Q)SHIMBOX=$(OUT)/shimbox tests/bench/run.sh
@@ -264,6 +305,6 @@ dist:
 
 clean:
 	$(Q)rm -rf $(OUT)/obj $(OUT)/shimbox $(OUT)/test-shimbox $(OUT)/initramfs $(OUT)/man $(OUT)/completions \
-	    build/debug build/tests build/fuzz build/shimbox-*.tar.gz
+	    $(OUT)/small build/debug build/tests build/fuzz build/shimbox-*.tar.gz
 
 -include $(shell find $(OUT)/obj build/debug build/fuzz/obj -type f -name '*.d' 2>/dev/null)

@@ -32,6 +32,7 @@ test_packages=(
     hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
     e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools erofs-utils genisoimage # superblocks
+    tini dumb-init catatonit                            # peers of init
     procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
     qemu-system-x86 e2fsprogs mount passwd              # tests/vm
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`

@@ -257,6 +257,7 @@ static const struct applet applet = {
         "\n"
         "# a system on a disk\n"
         "shimbox.device=/dev/vda shimbox.switch_root=/ rw\n",
+    .flags = APPLET_REGARDLESS,
     .failure = EXIT_OWN_FAILURE,
     .run = run,
 };

@@ -22,10 +22,8 @@
 #define CPU_MAX  8191
 #define PIDS_MAX 4194304
 
-#define CPU_PERIOD    100000 /* microseconds */
-#define CPU_QUOTA_MIN 1000
-#define WEIGHT_MAX    10000
-#define SETTING_SIZE  256
+#define WEIGHT_MAX   10000
+#define SETTING_SIZE 256
 
 struct cgroup_options {
     const char *path;
@@ -135,9 +133,8 @@ static int read_limit(size_t index, const char *text, char setting[SETTING_SIZE]
         return result;
     }
     int result = quantity_milli(option, text, &number);
-    number *= CPU_PERIOD / 1000;
     snprintf(setting, SETTING_SIZE, "%s=%llu %d", limit->file,
-             (unsigned long long)(number < CPU_QUOTA_MIN ? CPU_QUOTA_MIN : number), CPU_PERIOD);
+             (unsigned long long)quantity_cpu_quota(number), CPU_PERIOD);
     return result;
 }
 

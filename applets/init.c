@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,21 +24,21 @@
 #include "core/linux/sys.h"
 
 struct init_options {
-    bool subreaper;
-    const char *parent_signal;
-    bool group;
     struct text_list success;
-    unsigned verbose;
-    bool warn;
     struct text_list rewrite;
-    bool single_child;
-    bool pause;
+    const char *parent_signal;
     const char *grace;
     const char *on_exit;
     const char *pid_file;
     const char *chdir;
-    bool cloexec;
     const char *report;
+    unsigned verbose;
+    bool subreaper;
+    bool group;
+    bool warn;
+    bool single_child;
+    bool pause;
+    bool cloexec;
     bool die_by_signal;
 };
 
@@ -311,19 +310,6 @@ static int finish(const struct init_options *values, const struct wish *wish, in
     return wish->success[code] ? EXIT_YES : code;
 }
 
-/* The signal comes when the parent ends from now on; if that has happened already, it comes now. */
-static int follow_parent(int number, pid_t parent)
-{
-    if (number == 0)
-        return 0;
-    step("follow the parent process");
-    if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
-        return fail(errno, "cannot follow the parent process");
-    if (getppid() != parent)
-        raise(number);
-    return 0;
-}
-
 static int go_on(const struct call *call, struct wish *wish, struct chain *chain)
 {
     const struct init_options *values = call->values;
@@ -332,7 +318,11 @@ static int go_on(const struct call *call, struct wish *wish, struct chain *chain
     pid_t self = getpid();
     clock_gettime(CLOCK_MONOTONIC, &start);
     follow_begin(&mask);
-    int result = follow_parent(wish->parent_signal, getppid());
+    int result = 0;
+    if (wish->parent_signal) {
+        step("follow the parent process");
+        result = process_follow_parent(wish->parent_signal, getppid());
+    }
     if (result == 0 && (values->subreaper || getenv("TINI_SUBREAPER") || self != 1))
         result = init_adopt_orphans();
     if (result < 0)
@@ -349,6 +339,7 @@ static int go_on(const struct call *call, struct wish *wish, struct chain *chain
         return become_program(values, self);
     }
     chain_close(chain);
+    close_fd(&wish->init.child.pidfd); /* until it is reaped, its number is its own */
     let_go();
     if (wish->init.tell) {
         struct globals loud = *call->globals;

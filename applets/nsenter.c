@@ -23,6 +23,7 @@
 #include "core/linux/credentials.h"
 #include "core/linux/follow.h"
 #include "core/linux/namespace_word.h"
+#include "core/linux/own_binary.h"
 #include "core/linux/sys.h"
 #include "core/linux/target.h"
 #include "core/oci/user.h"
@@ -458,7 +459,7 @@ static const struct applet applet = {
     .failure = EXIT_STAND_IN,
     .check = check,
     .apply = apply,
-    .flags = APPLET_LINK | APPLET_EXPOSED,
-    .run = chain_run,
+    .protect = own_binary_protect,
+    LINK_APPLET,
 };
 APPLET(applet);

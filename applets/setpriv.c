@@ -23,6 +23,7 @@
 #include "core/linux/chain.h"
 #include "core/linux/privilege.h"
 #include "core/linux/privilege_text.h"
+#include "core/linux/process.h"
 #include "core/linux/rlimit.h"
 #include "core/linux/signals.h"
 #include "core/linux/sys.h"
@@ -300,19 +301,6 @@ static int reset_environment(const struct privilege *privilege)
     return result == 0 ? set_variable("LOGNAME", user.name) : result;
 }
 
-/* A change of ids makes the kernel forget it, so it comes late; a parent that is gone by then is
- * answered at once, as the signal would. */
-static int set_death_signal(int number, pid_t parent)
-{
-    if (number < 0)
-        return 0;
-    if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
-        return fail(errno, "cannot set the parent-death signal");
-    if (number > 0 && getppid() != parent)
-        raise(number);
-    return 0;
-}
-
 static int go_on(const struct setpriv_options *values, const struct wish *wish, pid_t parent)
 {
     int result = 0;
@@ -326,7 +314,11 @@ static int go_on(const struct setpriv_options *values, const struct wish *wish, 
         result = fail(errno, "cannot forbid new privileges");
     if (result == 0)
         result = privilege_apply(&wish->privilege);
-    return result == 0 ? set_death_signal(wish->death_signal, parent) : result;
+    /* A change of ids makes the kernel forget it, so it comes late; a parent that is gone by then
+     * is answered at once, as the signal would. */
+    if (result == 0 && wish->death_signal >= 0)
+        result = process_follow_parent(wish->death_signal, parent);
+    return result;
 }
 
 static int dump(const struct setpriv_options *values)

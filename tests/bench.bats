@@ -74,6 +74,10 @@ setup() {
         "nsenter -m -u -i -n" "netns-new, --delete" chain; do
         grep -qE "^$row +[0-9]+\.[0-9]+ +[0-9]+\.[0-9]+ " <<<"$stdout" || { show_run; false; }
     done
+    for row in "init alone" "shimbox init" tini-static tini dumb-init catatonit; do
+        grep -qE "^$row( +[0-9]+){5}  \|( +[0-9]+\.[0-9]+){5}$" <<<"$stdout" ||
+            { show_run; false; }
+    done
     grep -qE '^--trace, off: -?[0-9]+ us' <<<"$stdout" || { show_run; false; }
     for row in "shimbox run, built without --trace" "shimbox --trace=FILE run" \
         "shimbox --trace run"; do

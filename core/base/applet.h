@@ -37,9 +37,8 @@ enum applet_flags {
     /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name.
      */
     APPLET_SUBCOMMAND = 1 << 1,
-    /* A link that can be seen from a container while it is this binary: the file is protected
-     * before the chain begins (core/linux/own_binary.h). */
-    APPLET_EXPOSED = 1 << 2,
+    /* Runs even without what is made ready before: the first process must not end. */
+    APPLET_REGARDLESS = 1 << 2,
 };
 
 struct chain;
@@ -62,6 +61,10 @@ struct applet {
     int (*check)(struct call *call, int *consumed);
     int (*apply)(const struct call *call, struct chain *chain);
     void (*release)(struct call *call);
+    /* A link that can be seen from a container while it is this binary has own_binary_protect here
+     * (core/linux/own_binary.h): the file is protected before the chain begins. By a pointer, so
+     * that a binary without such a link does not hold what it takes. */
+    int (*protect)(char **argv, int *overlay);
 };
 
 /* Keeps a registration although nothing refers to it: GNU ld does so by itself for sections with a
@@ -96,6 +99,11 @@ int applet_run(const struct applet *applet, const struct globals *globals, int a
 /* Print its --help on standard output. Returns the exit code. */
 int applet_help(const struct applet *applet);
 
+/* The same as applet_run(), with all that comes before and after: log and trace are opened, and
+ * what an earlier shimbox left for a link is closed if this is none. */
+int applet_start(const struct applet *applet, const struct globals *globals, int argc, char **argv);
+
 /* The whole program: find the applet by argv[0] or by the first argument, parse, run. What a kernel
- * starts as /init, process 1 without a /proc, is boot. Returns the exit code. */
+ * starts as /init, process 1 without a /proc, is boot. Returns the exit code. A binary of one
+ * applet may have another one (small/single.c). */
 int dispatch(int argc, char **argv);

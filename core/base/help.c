@@ -116,20 +116,27 @@ void usage_synopsis(struct text *text, const struct applet *applet)
         text_append(text, "shimbox [global options] APPLET [options] [ARG...]");
 }
 
-void usage_help(struct text *text, const struct applet *applet)
+static void append_usage(struct text *text, const struct applet *applet)
 {
     text_append(text, "Usage: ");
     usage_synopsis(text, applet);
     text_append(text, "\n\n");
-    if (!applet) {
-        append_wrapped(text, usage_description);
-        append_options(text, global_options, global_option_count);
-        text_append(text, "\nApplets:\n");
-        usage_list(text, true);
-        append_examples(text, usage_examples);
-        text_append(text, "\n'shimbox APPLET --help' tells about one of them.\n");
-        return;
-    }
+}
+
+void usage_front_help(struct text *text)
+{
+    append_usage(text, NULL);
+    append_wrapped(text, usage_description);
+    append_options(text, global_options, global_option_count);
+    text_append(text, "\nApplets:\n");
+    usage_list(text, true);
+    append_examples(text, usage_examples);
+    text_append(text, "\n'shimbox APPLET --help' tells about one of them.\n");
+}
+
+void usage_help(struct text *text, const struct applet *applet)
+{
+    append_usage(text, applet);
     text_append_format(text, "%s.\n", applet->summary);
     if (applet->description) {
         text_append(text, "\n");

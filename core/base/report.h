@@ -1,19 +1,17 @@
-/* How a process speaks to its user: the error line, warnings, and the log of --log.
+/* How a process speaks to its user: the error line, and warnings.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+struct error;
 struct globals;
 
-/* Remember who speaks ("run") and where the log goes. --log FILE is opened here, created 0600 and
- * appended to. Returns 0 or a negative errno (recorded). */
-int report_start(const char *speaker, const struct globals *globals);
+/* Remember who speaks ("run") and, unless globals is NULL, whether --debug was given. */
+void report_start(const char *speaker, const struct globals *globals);
 
 /* Print the recorded error on standard error, "shimbox run: text: errno (hint)", and write it to
- * the log as one record:
- * {"errno":1,"field":"/root/path","level":"error","msg":…,"step":…,"time":…}, the errno, field and
- * step where they are known, or runc's text form of that. Without a recorded error it does nothing.
- * Returns code, so that an applet can end with it. */
+ * the log (log.h). Without a recorded error it does nothing. Returns code, so that an applet can
+ * end with it. */
 int report_error(int code);
 
 /* The same for commands that run a program: EXIT_NOT_FOUND or EXIT_CANNOT_EXEC when the record says
@@ -30,6 +28,11 @@ void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * programs
  * (--preserve-fds). Close-on-exec. Returns the new one, or fd itself where there is no room. */
 int report_high_fd(int fd);
+
+/* For log.h: from now on give all that is printed to record(), too, with its level ("error",
+ * "warning", "debug"), the text, and the error record, NULL where nothing failed. */
+void report_log(int fd,
+                void (*record)(const char *level, const char *text, const struct error *error));
 
 /* The descriptor of the log, -1 without one: for who closes all descriptors. */
 int report_descriptor(void);

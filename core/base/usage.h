@@ -16,8 +16,13 @@
 extern const struct option global_options[];
 extern const size_t global_option_count;
 
-/* --help */
+/* --help of an applet, never NULL, and of shimbox itself. */
 void usage_help(struct text *text, const struct applet *applet);
+void usage_front_help(struct text *text);
+
+/* Print on standard output what was composed. Returns EXIT_YES or, with an error reported, failure.
+ */
+int usage_print(struct text *text, int failure);
 
 /* --list: one name a line; summaries: with the summary in a second column. */
 void usage_list(struct text *text, bool summaries);

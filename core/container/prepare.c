@@ -334,7 +334,7 @@ static int prepare(struct container *container)
         result = container_parse_mounts(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
-        result = process_list_children(container->proc, &container->earlier_children);
+        result = process_list_children(container->proc, getpid(), &container->earlier_children);
     }
     if (result == 0)
         result = pin_namespaces(container);

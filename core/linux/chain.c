@@ -17,7 +17,6 @@
 #include "core/base/trace.h"
 #include "core/base/usage.h"
 #include "core/linux/handover.h"
-#include "core/linux/own_binary.h"
 
 void chain_default_shell(struct call *call)
 {
@@ -155,11 +154,11 @@ static int execute(const struct applet *last, const struct chain *chain, char **
 
 static int protect_binary(const struct call *first, const struct link *links)
 {
-    unsigned flags = first->applet->flags;
+    int (*protect)(char **, int *) = first->applet->protect;
     autoclose int overlay = -1;
-    for (; links; links = links->next)
-        flags |= links->call.applet->flags;
-    return flags & APPLET_EXPOSED ? own_binary_protect(first->globals->command_line, &overlay) : 0;
+    for (; links && !protect; links = links->next)
+        protect = links->call.applet->protect;
+    return protect ? protect(first->globals->command_line, &overlay) : 0;
 }
 
 int chain_run(const struct call *first)

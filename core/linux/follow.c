@@ -16,7 +16,7 @@ void follow_begin(sigset_t *mask)
     sigset_t all;
     process_all_signals(&all);
     /* Whoever ignores this one never hears of a child's end; that may come from the caller. */
-    signal(SIGCHLD, SIG_DFL);
+    sys_default_action(SIGCHLD);
     sigprocmask(SIG_BLOCK, &all, mask);
 }
 
@@ -29,7 +29,7 @@ void follow_end_by(int number, const sigset_t *mask)
 {
     const struct rlimit none = {0, 0};
     sigset_t one;
-    setrlimit(RLIMIT_CORE, &none);
+    prlimit(0, RLIMIT_CORE, &none, NULL);
     sys_default_action(number);
     sigprocmask(SIG_SETMASK, mask, NULL);
     sigemptyset(&one);

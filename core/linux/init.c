@@ -127,7 +127,7 @@ static void tell_of_orphan(const struct init *init, pid_t pid, int status)
 
 /* All that have ended: one SIGCHLD may stand for many. Returns whether the child is among them;
  * *left: whether there are any other children. */
-static bool reap(struct init *init, int *status, bool *left)
+static bool reap(const struct init *init, int *status, bool *left)
 {
     bool ended = false;
     pid_t pid;
@@ -155,14 +155,11 @@ int init_wait(struct init *init)
     bool left;
     process_all_signals(&all);
     step("wait for the program");
-    for (;;) {
+    /* First of all, for those that ended before SIGCHLD was blocked nobody will be told again. */
+    while (!reap(init, &status, &left)) {
         int number = sigwaitinfo(&all, &info);
-        if (number < 0)
-            continue;
-        if (number != SIGCHLD)
+        if (number > 0 && number != SIGCHLD)
             pass_on(init, &info);
-        else if (reap(init, &status, &left))
-            break;
     }
     if (init->own_group && foreground() == init->child.pid)
         give_terminal(getpgrp());
@@ -178,20 +175,28 @@ static bool asks_to_end(int number)
 
 void init_pause(const struct init *init)
 {
-    struct init without = *init;
     sigset_t all;
     int status;
     bool left;
     process_all_signals(&all);
     step("wait for a signal");
-    for (int number = 0; !asks_to_end(number);) {
-        number = sigwaitinfo(&all, NULL);
-        if (number == SIGCHLD)
-            reap(&without, &status, &left);
-    }
+    do
+        reap(init, &status, &left);
+    while (!asks_to_end(sigwaitinfo(&all, NULL)));
 }
 
 /* ---- what the child left behind ---- */
+
+/* The number that *text holds next, behind blanks; *text moves behind it. 0 when there is none. */
+static pid_t take_pid(const char **text)
+{
+    pid_t pid = 0;
+    while (**text == ' ')
+        ++*text;
+    for (; **text >= '0' && **text <= '9'; ++*text)
+        pid = pid * 10 + (**text - '0');
+    return pid;
+}
 
 /* Is the process a child of this one? proc_pid_stat(5): "PID (NAME) STATE PARENT". */
 static bool is_child_of(int proc, pid_t pid, pid_t parent)
@@ -204,7 +209,10 @@ static bool is_child_of(int proc, pid_t pid, pid_t parent)
         return false;
     }
     const char *name_end = strrchr(stat.data, ')');
-    return name_end && strlen(name_end) > 4 && strtol(name_end + 4, NULL, 10) == parent;
+    if (!name_end || strlen(name_end) < 4)
+        return false;
+    name_end += 3;
+    return take_pid(&name_end) == parent;
 }
 
 /* Send a signal to all processes below this one. What is not our own child may end and be reaped
@@ -212,16 +220,14 @@ static bool is_child_of(int proc, pid_t pid, pid_t parent)
  * parent is looked at. */
 static int signal_below(int proc, pid_t parent, int number, int depth)
 {
-    char path[64];
     autotext struct text children = {0};
-    snprintf(path, sizeof(path), "%d/task/%d/children", (int)parent, (int)parent);
-    int result = read_file(proc, path, 1 << 22, &children);
-    char *rest = children.data;
-    for (long pid; result == 0 && rest && (pid = strtol(rest, &rest, 10)) > 0;) {
-        autoclose int child = sys_pidfd_open((pid_t)pid);
-        if (child < 0 || !is_child_of(proc, (pid_t)pid, parent))
+    int result = process_list_children(proc, parent, &children);
+    const char *rest = children.data;
+    for (pid_t pid; result == 0 && rest && (pid = take_pid(&rest)) > 0;) {
+        autoclose int child = sys_pidfd_open(pid);
+        if (child < 0 || !is_child_of(proc, pid, parent))
             continue;
-        if (depth > 0 && signal_below(proc, (pid_t)pid, number, depth - 1) < 0)
+        if (depth > 0 && signal_below(proc, pid, number, depth - 1) < 0)
             error_clear(); /* it is gone already */
         sys_pidfd_send_signal(child, number);
     }
@@ -241,7 +247,6 @@ static int signal_rest(int proc, int number)
  * is left. */
 static bool outwait(const struct init *init, struct timespec time)
 {
-    struct init without = *init;
     struct timespec now;
     struct timespec end;
     sigset_t all;
@@ -252,7 +257,7 @@ static bool outwait(const struct init *init, struct timespec time)
     end.tv_sec += time.tv_sec;
     end.tv_nsec += time.tv_nsec;
     for (;;) {
-        reap(&without, &status, &left);
+        reap(init, &status, &left);
         if (!left)
             return true;
         clock_gettime(CLOCK_MONOTONIC, &now);

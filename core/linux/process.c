@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,11 +80,11 @@ void process_end(struct process *process)
     errno = saved;
 }
 
-int process_list_children(int proc, struct text *children)
+int process_list_children(int proc, pid_t pid, struct text *children)
 {
     char path[48];
-    snprintf(path, sizeof(path), "%d/task/%d/children", (int)getpid(), (int)getpid());
-    return read_file(proc, path, 1 << 20, children);
+    snprintf(path, sizeof(path), "%d/task/%d/children", (int)pid, (int)pid);
+    return read_file(proc, path, 1 << 22, children);
 }
 
 static bool lists_process(const struct text *children, long wanted)
@@ -102,7 +103,7 @@ void process_end_children(int proc, const struct text *spared)
     do {
         autotext struct text children = {0};
         found = false;
-        if (process_list_children(proc, &children) < 0) {
+        if (process_list_children(proc, getpid(), &children) < 0) {
             error_clear();
             return;
         }
@@ -190,6 +191,15 @@ void process_uncatch(void)
 {
     for (; caught; caught &= caught - 1)
         sys_default_action(__builtin_ctzll(caught) + 1);
+}
+
+int process_follow_parent(int number, pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
+        return fail(errno, "cannot set the parent-death signal");
+    if (number > 0 && getppid() != parent)
+        raise(number);
+    return 0;
 }
 
 int process_exit_code(int wait_status)

@@ -35,9 +35,9 @@ pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argum
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))
 
-/* The children of this process, as text: pids separated by blanks. proc: descriptor of /proc.
- * Returns 0 or a negative errno (recorded). */
-int process_list_children(int proc, struct text *children);
+/* The children of a process (of its first thread), as text: pids separated by blanks. proc:
+ * descriptor of /proc. Returns 0 or a negative errno (recorded). */
+int process_list_children(int proc, pid_t pid, struct text *children);
 
 /* Kill and reap all children of this process but those listed in spared, and what becomes its child
  * meanwhile (a subreaper gets orphans), until none is left. */
@@ -67,6 +67,11 @@ int process_reset_signals(void);
  * (errno). */
 int process_catch(int number, const struct sigaction *action);
 void process_uncatch(void);
+
+/* Have the signal sent to this process when its parent ends (0: none), or at once if `parent` is
+ * not its parent any more, which has ended before. prctl(2), PR_SET_PDEATHSIG. Returns 0 or a
+ * negative errno (recorded). */
+int process_follow_parent(int number, pid_t parent);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);

@@ -292,6 +292,12 @@ static inline int sys_signal_handler(int number, uintptr_t *handler)
     return result;
 }
 
+/* time: a struct timespec. Always the kernel's. */
+static inline int sys_clock_gettime(int clock, void *time)
+{
+    return (int)syscall(SYS_clock_gettime, clock, time);
+}
+
 /* musl answers ENOSYS by itself, as these are about a thread, not about a process. */
 static inline int sys_sched_getscheduler(pid_t thread)
 {

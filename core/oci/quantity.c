@@ -220,3 +220,10 @@ int quantity_bytes(const char *what, const char *text, uint64_t *bytes)
 {
     return parse(what, text, 0, INT64_MAX, bytes);
 }
+
+uint64_t quantity_cpu_quota(uint64_t milli)
+{
+    const uint64_t least = 1000; /* min_cfs_quota_period in kernel/sched/core.c */
+    uint64_t quota = milli * (CPU_PERIOD / 1000);
+    return quota < least ? least : quota;
+}

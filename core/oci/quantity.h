@@ -17,5 +17,10 @@ int quantity_milli(const char *what, const char *text, uint64_t *milli);
  * kernel/sched/core.c). */
 #define QUANTITY_MILLI_MAX 175921860444U
 
+/* The period that a quota of CPU time is for, and the quota of that many thousandths of a CPU: both
+ * in microseconds, at least what the kernel takes. */
+#define CPU_PERIOD 100000
+uint64_t quantity_cpu_quota(uint64_t milli);
+
 /* Bytes, rounded up; 1 to 2^63-1. Returns 0 or -EINVAL (recorded, a usage error). */
 int quantity_bytes(const char *what, const char *text, uint64_t *bytes);

@@ -14,11 +14,9 @@
 #include "core/oci/quantity.h"
 #include "core/oci/spec_edit.h"
 
-/* Bounds of cpu.shares in the kernel (MIN_SHARES, MAX_SHARES), and of a quota in microseconds. */
+/* Bounds of cpu.shares in the kernel (MIN_SHARES, MAX_SHARES). */
 #define SHARES_MIN 2
 #define SHARES_MAX 262144
-#define QUOTA_MIN  1000
-#define PERIOD     100000
 
 int spec_set_cpu(struct json_object *document, const char *quantity)
 {
@@ -31,7 +29,7 @@ int spec_set_cpu(struct json_object *document, const char *quantity)
     struct json_object *resources = json_descend_object(document, "linux", "resources", NULL);
     struct json_object *cpu = resources ? json_object_new_object() : NULL;
     uint64_t shares = milli * 1024 / 1000;
-    uint64_t quota = milli * (PERIOD / 1000);
+    uint64_t quota = quantity_cpu_quota(milli);
 
     if (!resources)
         return -EINVAL;
@@ -39,15 +37,13 @@ int spec_set_cpu(struct json_object *document, const char *quantity)
         shares = SHARES_MIN;
     if (shares > SHARES_MAX)
         shares = SHARES_MAX;
-    if (quota < QUOTA_MIN)
-        quota = QUOTA_MIN;
     result = json_set(resources, "cpu", cpu);
     if (result == 0)
         result = json_set(cpu, "shares", json_number(shares));
     if (result == 0)
         result = json_set(cpu, "quota", json_number(quota));
     if (result == 0)
-        result = json_set(cpu, "period", json_number(PERIOD));
+        result = json_set(cpu, "period", json_number(CPU_PERIOD));
     return result;
 }
 

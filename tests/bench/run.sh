@@ -7,6 +7,7 @@
 #   OUTPUT=build/bench.json    where the numbers go, in the format of hyperfine --export-json, all
 #                              rounds joined, with peak_kib added
 #   NO_TRACE=build/bench/no-trace/shimbox    the same without --trace, to see what that costs off
+#   SMALL=build/small/shimbox  that of init alone
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
 # The same calls as `run` makes: floor --seal --by-descriptor.
@@ -188,4 +189,6 @@ if [ -x "$shimbox" ]; then
         "$(command -v crun || true)"
     python3 "$here/toolbox.py" "$tools" "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$shimbox"
+    python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
+        "$(realpath -m "${SMALL:-build/small/shimbox}")" "$shimbox"
 fi

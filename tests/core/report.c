@@ -13,6 +13,7 @@
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
+#include "core/base/log.h"
 #include "core/base/report.h"
 #include "tests/core/test.h"
 
@@ -113,7 +114,8 @@ static void test_exit_codes(void **state)
 static int act_levels(bool debug, const char *format)
 {
     struct globals globals = {.debug = debug, .log = log_path, .log_format = format};
-    if (report_start("run", &globals) < 0)
+    report_start("run", &globals);
+    if (log_open(&globals) < 0)
         return report_error(1);
     report_warning("odd %s", "\n\"line\"");
     report_debug("detail");
@@ -210,7 +212,7 @@ static int act_descriptor(void)
     struct globals globals = {.log = log_path, .log_format = "text"};
     struct stat status;
     umask(0);
-    if (report_descriptor() != -1 || report_start("run", &globals) < 0)
+    if (report_descriptor() != -1 || log_open(&globals) < 0)
         return 1;
     if (report_descriptor() < 40 || !(fcntl(report_descriptor(), F_GETFD) & FD_CLOEXEC))
         return 2;

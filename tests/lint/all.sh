@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-checks=(layers.py limits.py headers.sh format.sh shell.sh paths.sh cppcheck.sh)
+checks=(layers.py limits.py formats.py headers.sh format.sh shell.sh paths.sh cppcheck.sh)
 tap=
 for argument; do
     case $argument in

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 folders=()
-for folder in core applets; do
+for folder in core small applets; do
     [ ! -d "$folder" ] || folders+=("$folder")
 done
 cppcheck --quiet -j2 --std=c11 --language=c --enable=warning,performance,portability \

@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 # shellcheck disable=SC2046 # no spaces in the project's names
-clang-format --dry-run --Werror $(find core applets tests -name '*.[ch]' | sort)
+clang-format --dry-run --Werror $(find core small applets tests -name '*.[ch]' | sort)

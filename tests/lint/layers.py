@@ -25,7 +25,8 @@ STRINGS_AND_COMMENTS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/
 
 
 def layer_of(path):
-    folder = str(path.parent)
+    # What takes the place of parts of core/base and libc may make system calls.
+    folder = "core/linux" if str(path.parent) == "small" else str(path.parent)
     return LAYERS.index(folder) if folder in LAYERS else None
 
 
@@ -63,7 +64,7 @@ def check_include(quote, name, layer):
 
 
 failed = False
-for root in ("core", "applets"):
+for root in ("core", "small", "applets"):
     for path in sorted(pathlib.Path(root).glob("**/*.[ch]")):
         for number, message in check_file(path):
             print(f"{path}:{number}: {message}")

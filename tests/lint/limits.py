@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 FUNCTION_LINES, FILE_LINES, COLUMNS = 60, 400, 100
-ROOTS = ("core", "applets", "tests")
+ROOTS = ("core", "small", "applets", "tests")
 SUFFIXES = {".c", ".h", ".py", ".sh", ".bash", ".bats"}
 
 

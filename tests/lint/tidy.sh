@@ -4,10 +4,12 @@
 set -euo pipefail
 
 tidy() {
+    # What stands in for libc has names of its own for libc's parameters.
+    [[ $1 != small/* ]] || set -- "$1" --checks=-readability-inconsistent-declaration-parameter-name
     clang-tidy --quiet --warnings-as-errors='*' "$@" -- \
         -std=gnu11 -D_GNU_SOURCE -I. -DSHIMBOX_VERSION='""' 2> >(grep -v 'warnings\? generated' >&2)
 }
 export -f tidy
 
 # One file at a time: clang-tidy 14 takes every va_list after the first file for uninitialized.
-find core applets -name '*.c' -print0 | sort -z | xargs -0 -n 1 -P 2 bash -c 'tidy "$@"' tidy
+find core small applets -name '*.c' -print0 | sort -z | xargs -0 -n 1 -P 2 bash -c 'tidy "$@"' tidy
