@@ -11,14 +11,14 @@
 struct idmaps;
 
 struct netns_wish {
-    bool enter;                /* this process itself goes inside, and stays there */
+    bool enter;          /* this process itself goes inside, and stays there */
     struct idmaps *maps; /* with enter: taken over for a new user namespace that owns it; NULL: the
                             present one does */
-    bool loopback;             /* bring lo up */
-    const char *host;          /* veth: the interface outside, NULL for none */
-    const char *peer;          /* and the one inside */
-    const char *move;          /* move this interface inside; NULL: none */
-    bool has_address;          /* for the peer, or for the moved interface */
+    bool loopback;       /* bring lo up */
+    const char *host;    /* veth: the interface outside, NULL for none */
+    const char *peer;    /* and the one inside */
+    const char *move;    /* move this interface inside; NULL: none */
+    bool has_address;    /* for the peer, or for the moved interface */
     bool has_gateway;
     struct network_address address;
     struct network_address gateway;
