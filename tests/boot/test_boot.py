@@ -34,8 +34,16 @@ MACHINES = {
     "debug": (DISK + "shimbox.bundle=/bundle shimbox.debug", {
         "disk": True, "answers": [(SHELL, "echo typed-$((6 * 7)); exit 5\n"),
                                   (SHELL, "echo typed-$((7 * 7)); exit 6\n")]}),
+    "interrupt": ('"shimbox.run=/bin/busybox sh /interrupt.sh"', {}),
+    "nothing": ("shimbox.debug", {"initramfs": "empty"}),
     "switch_root": (DISK + "shimbox.switch_root=/system rw", {"disk": True}),
 }
+
+# Ctrl-Alt-Del is SIGINT for process 1, from the kernel or from somebody.
+INTERRUPT = """trap 'echo interrupted; exit 4' INT
+kill -INT 1
+while :; do sleep 1; done
+"""
 
 # What the system that is handed over to does.
 INIT = """#!/bin/busybox sh
@@ -86,7 +94,10 @@ def make_initramfs(folder):
     files, place, lines = modules("virtio_pci", "virtio_blk", "dummy", "loop", "overlay")
     (folder / "modules.dep").write_text(lines)
     overlay = next(file for file in files if file.endswith("/overlay.ko")).partition(":")[0]
+    (folder / "interrupt.sh").write_text(INTERRUPT)
+    write_initramfs(folder / "empty")
     write_initramfs(folder / "initramfs", f"{TOP}/tests/boot/commands.sh:/commands.sh",
+                    f"{folder}/interrupt.sh:/interrupt.sh",
                     f"{folder}/bundle:/etc/shimbox", f"{folder}/sh:/bin/sh", *files,
                     f"{folder}/modules.dep:{place}", f"{overlay}:/overlay.ko")
 
@@ -112,10 +123,12 @@ class Boot(unittest.TestCase):
     @classmethod
     def start(cls, name):
         words, more = MACHINES[name]
+        more = dict(more)
         if more.get("disk"):
             shutil.copy(cls.folder / "disk", cls.folder / f"disk.{name}")
             more = dict(more, disk=cls.folder / f"disk.{name}")
-        return Machine(cls.folder / "initramfs", words, **more)
+        initramfs = cls.folder / more.pop("initramfs", "initramfs")
+        return Machine(initramfs, words, **more)
 
     def machine(self, name, code, messages, end=OFF):
         """The machine of that name, once it has ended as expected."""
@@ -171,6 +184,19 @@ class Boot(unittest.TestCase):
         self.machine("no_command", 127,
                      ["shimbox boot: cannot execute /bin/none: No such file or directory"], HALTED)
 
+
+    def test_interrupt(self):
+        """Ctrl-Alt-Del is for the program, and does not restart the machine at once."""
+        self.assertIn("interrupted", self.machine("interrupt", 4, []).lines())
+
+    def test_nothing(self):
+        """Nothing to boot, and no shell to look around with: told, after the reports."""
+        console = self.machine("nothing", 125, [
+            "shimbox boot: warning: there is no /bin/sh to look around with",
+            "shimbox boot: nothing to boot: no shimbox.run or shimbox.bundle in the kernel's command line,"
+            " and no /etc/shimbox/config.json",
+            "shimbox boot: warning: there is no /bin/sh to look around with"]).console
+        self.assertRegex(console, "userns-create .*pass")
 
     def test_no_device(self):
         self.machine("no_device", 125, [

@@ -108,10 +108,13 @@ def kernel_files(name):
     return next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*"))
 
 
-def emulator(kernel, initramfs, words, memory):
-    """The emulator's command line, but for serial lines and disks; words: more for the kernel's."""
+def emulator(kernel, initramfs, words, memory, counted=False):
+    """The emulator's command line, but for serial lines and disks; words: more for the kernel's.
+    counted: one processor, and the machine's time is that of its instructions, a nanosecond each."""
     return [
-        EMULATOR, "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2",
+        EMULATOR, "-accel", f"tcg,thread={'single' if counted else 'multi'}",
+        *(("-icount", "shift=0") if counted else ()), "-machine", "q35", "-cpu", "max",
+        "-smp", "1" if counted else "2",
         "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-kernel", kernel_files(kernel)[0], "-initrd", initramfs,
         "-append", "console=ttyS0 quiet loglevel=4 reboot=t panic=-1 random.trust_cpu=on"
