@@ -42,12 +42,15 @@ struct container {
                              which is to be the bundle: unlike a descriptor of it, the kernel takes
                              it along into the new mount namespace */
     bool embedded_root; /* a tmpfs with shimbox and its links is the root */
-    bool listed_devices_only;    /* no default ones and no links in /dev */
-    bool no_pivot;               /* cover the old root instead of pivot_root(2) */
-    bool no_new_keyring;         /* keep the caller's session keyring */
-    const char *id;              /* the container's name, NULL: it has none */
-    unsigned preserved_fds;      /* descriptors from 3 on that the program gets */
-    const char *pid_file;        /* NULL: none */
+    bool listed_devices_only; /* no default ones and no links in /dev */
+    bool no_pivot;            /* cover the old root instead of pivot_root(2) */
+    bool no_new_keyring;      /* keep the caller's session keyring */
+    const char *id;           /* the container's name, NULL: it has none */
+    unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
+    const char *pid_file;     /* NULL: none */
+    /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
+    int *given_mounts;   /* a detached mount, instead of its source */
+    int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
     const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
     void *driver_context;
     const struct process *child; /* set here as soon as there is one, for the driver */

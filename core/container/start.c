@@ -45,13 +45,18 @@ static int prepare_signals(void)
     return result;
 }
 
-/* Opened for writing: which takes until there is a reader. The host's /proc knows it whatever it is
- * called, and wherever that is. */
+/* Where the host's /proc has it, whatever it is called, and wherever that is. */
+static void write_path(const struct container *container, char *path, size_t size)
+{
+    snprintf(path, size, "self/fd/%d", container->start_fifo);
+}
+
+/* Opened for writing: which takes until there is a reader. */
 static int open_for_writing(const struct container *container)
 {
     char path[32];
     int fd;
-    snprintf(path, sizeof(path), "self/fd/%d", container->start_fifo);
+    write_path(container, path, sizeof(path));
     do
         fd = openat(container->proc, path, O_WRONLY | O_CLOEXEC);
     while (fd < 0 && errno == EINTR);
@@ -82,6 +87,15 @@ int start_wait(struct container *container)
     step("wait to be started");
     if (fstat(container->start_fifo, &status) < 0 || !S_ISFIFO(status.st_mode))
         return fail(EINVAL, "the start fifo is no fifo");
+    /* Later there is nobody to tell. */
+    char path[32];
+    write_path(container, path, sizeof(path));
+    if (faccessat(container->proc, path, W_OK, AT_EACCESS) < 0) {
+        int number = errno;
+        int result = fail(number, "cannot open the start fifo");
+        error_hint("the user of the program must be allowed to write to it: mode 0622");
+        return result;
+    }
     /* What is open here leads to the host, and other processes may join the container meanwhile:
      * they must not look into this one (CVE-2016-9962). The exec ends that. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
