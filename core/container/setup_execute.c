@@ -235,6 +235,15 @@ static int close_descriptors(struct container *container)
     return descriptors_close(3 + container->preserved_fds, kept, sizeof(kept) / sizeof(kept[0]));
 }
 
+/* Returns 0 or the errno, positive, that executing it would give. */
+static int check_program(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) < 0 || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+        return errno;
+    return S_ISREG(status.st_mode) ? 0 : EACCES;
+}
+
 static int fail_program(int number, const char *name)
 {
     if (number == ENOENT && !strchr(name, '/'))
@@ -256,8 +265,8 @@ int setup_execute(struct container *container)
         find_program(argv[0], find_variable((const char *const *)container->environment, "PATH"),
                      path, sizeof(path));
     /* Better known to who creates it than to who starts it; the execution tells the rest. */
-    if (!number && container->start_fifo >= 0 && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-        number = errno;
+    if (!number && container->start_fifo >= 0)
+        number = check_program(path);
     if (number)
         return fail_program(number, argv[0]);
     if (container->start_fifo >= 0) {

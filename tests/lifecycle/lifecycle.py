@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 # pylint: disable=wrong-import-position
-from container import ContainerTest, Result  # noqa: E402
+from container import ContainerTest, Result, skip_loudly  # noqa: E402, F401
 
 PR_SET_CHILD_SUBREAPER = 36
 

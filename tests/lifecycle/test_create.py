@@ -83,6 +83,9 @@ class Create(LifecycleTest):
         self.bad("/process/args: cannot execute /nothing: No such file or directory", "create", "--bundle",
                  self.bundle, "--pid-file", f"{self.dir}/pid", "c")
         self.assertFalse(os.path.exists(f"{self.dir}/pid"))
+        config["process"]["args"] = ["/etc"]
+        self.write(config)
+        self.bad("/process/args: cannot execute /etc: Permission denied", "create", "--bundle", self.bundle, "c")
 
     def test_bundle_is_here(self):
         """Without --bundle; and what changes in config.json after create changes nothing."""
