@@ -33,9 +33,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to; and
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
-ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_initramfs", "test_readme",
-        "test_real", "test_runc",
-        "test_runtimes", "test_small"}
+ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_engine", "test_initramfs",
+        "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}
