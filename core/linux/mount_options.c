@@ -283,3 +283,26 @@ void mount_options_free(struct mount_options *options)
 {
     text_list_free(&options->filesystem);
 }
+
+int mount_options_each(int (*visit)(void *context, const char *name, bool recursive), void *context)
+{
+    int result = visit(context, "bind", true);
+    if (result == 0)
+        result = visit(context, "idmap", true);
+    for (size_t i = 0; result == 0 && i < COUNT(attributes); i++)
+        result = visit(context, attributes[i].name, true);
+    for (size_t i = 0; result == 0 && i < COUNT(propagations); i++)
+        result = visit(context, propagations[i].name, true);
+    for (size_t i = 0; result == 0 && i < COUNT(implying); i++)
+        result = visit(context, implying[i].name, false);
+    for (size_t i = 0; result == 0 && i < COUNT(switches); i++)
+        result = visit(context, switches[i].name, false);
+    /* The first is the empty one; those with a value are forms of others. */
+    for (size_t i = 1; result == 0 && i < COUNT(notes); i++) {
+        if (!strchr(notes[i], '='))
+            result = visit(context, notes[i], false);
+    }
+    for (size_t i = 0; result == 0 && i < COUNT(defaults_of_filesystems); i++)
+        result = visit(context, defaults_of_filesystems[i], false);
+    return result;
+}

@@ -42,5 +42,10 @@ int mount_options_refuse_filesystem(const struct mount_options *options, const c
 
 void mount_options_free(struct mount_options *options);
 
+/* Call visit for each option that is known by name; what a file system is told is not. recursive:
+ * there is the same with an "r" before it, too. A negative result ends this, and is returned. */
+int mount_options_each(int (*visit)(void *context, const char *name, bool recursive),
+                       void *context);
+
 /* The MS_ flag of a propagation by name ("rslave"), recursive told apart; 0 if it is none. */
 uint64_t mount_propagation(const char *word, bool *recursive);

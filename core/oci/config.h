@@ -120,6 +120,9 @@ void config_free(struct config *config);
  * field. Members of objects only, without escapes. */
 bool config_has(const struct config *config, const char *pointer);
 
+/* Is any field below that pointer applied, by the table that config_unapplied() goes by? */
+bool config_applies(const char *pointer);
+
 /* Call visit for each field of the document that shimbox does not apply: pointer is its JSON
  * pointer; known tells whether runtime-spec has a field of that name. Fields whose value is the
  * default specification's own are passed over. */

@@ -126,6 +126,20 @@ static const struct known_field {
     {"/freebsd", NO},
 };
 
+bool config_applies(const char *pointer)
+{
+    size_t length = strlen(pointer);
+
+    for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
+        const char *pattern = known_fields[i].pattern;
+
+        if (strncmp(pattern, pointer, length) == 0 &&
+            (pattern[length] == '/' || pattern[length] == '\0') && known_fields[i].applied)
+            return true;
+    }
+    return false;
+}
+
 struct walk {
     void (*visit)(void *context, const char *pointer, bool known);
     void *context;

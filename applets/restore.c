@@ -1,0 +1,27 @@
+/* restore: refused by name.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/base/applet.h"
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/report.h"
+
+static int run(const struct call *call)
+{
+    (void)call;
+    fail_state(1, "checkpoints are not supported");
+    return report_error(EXIT_LIFECYCLE);
+}
+
+static const struct applet applet = {
+    .name = "restore",
+    .summary = "go on from a checkpoint: not supported",
+    .synopsis = "...",
+    .description = "Checkpoints are not supported: this command is there to say so, by name, where "
+                   "an engine asks for it.\n",
+    .examples = "",
+    .flags = APPLET_SUBCOMMAND,
+    .failure = EXIT_LIFECYCLE,
+    .run = run,
+};
+APPLET(applet);
