@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
+#include "core/base/pattern.h"
 #include "core/base/report.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
@@ -49,7 +49,7 @@ static int delete_one(const char *root, const char *id, bool force)
 }
 
 struct matches {
-    regex_t pattern;
+    struct pattern pattern;
     struct text names; /* strings that end with NUL */
 };
 
@@ -57,7 +57,7 @@ static int match(void *context, struct state *state)
 {
     struct matches *matches = context;
     const char *id = state_id(state);
-    if (regexec(&matches->pattern, id, 0, NULL, 0) == 0)
+    if (pattern_matches(&matches->pattern, id))
         text_append_bytes(&matches->names, id, strlen(id) + 1);
     return matches->names.failed ? fail(ENOMEM, "cannot list containers") : 0;
 }
@@ -76,19 +76,13 @@ static int delete_each(const struct call *call, const char *id, int code)
 static int delete_matches(const struct call *call, const char *expression, int code)
 {
     struct matches matches = {0};
-    char why[128];
-    int number = regcomp(&matches.pattern, expression, REG_EXTENDED | REG_NOSUB);
-    if (number != 0) {
-        regerror(number, &matches.pattern, why, sizeof(why));
-        fail_usage("'%s' is no regular expression: %s", expression, why);
+    if (pattern_compile(&matches.pattern, expression) < 0)
         return report_error(EXIT_LIFECYCLE);
-    }
     if (state_each(call->globals->root, match, &matches) < 0)
         code = report_error(EXIT_LIFECYCLE);
     else
         for (size_t at = 0; at < matches.names.length; at += strlen(matches.names.data + at) + 1)
             code = delete_each(call, matches.names.data + at, code);
-    regfree(&matches.pattern);
     text_free(&matches.names);
     return code;
 }
