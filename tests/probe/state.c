@@ -326,7 +326,7 @@ static void act_zombies(char **arguments)
     tell_text(NULL, "ok");
 }
 
-// As many orphans, in bursts that end all at once: children that nobody waits for, whose parent ends.
+// As many orphans, in bursts that end at once: children that nobody waits for, whose parent ends.
 static void act_orphans(char **arguments)
 {
     int64_t count = parse_number(arguments[0]);
