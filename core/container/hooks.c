@@ -71,7 +71,7 @@ static _Noreturn void execute(const struct execution *execution, int output)
 /* The state is in memory, not in a pipe: a hook need not read it. */
 static int begin(struct execution *execution, const struct text *state)
 {
-    int ends[2];
+    int ends[2] = {-1, -1};
     execution->input = memfd_create("state", MFD_CLOEXEC);
     if (execution->input < 0)
         return fail(errno, "cannot hand over the state");

@@ -65,6 +65,7 @@ static int run_hooks(void *context)
             return result;
         }
     }
+    step("wait for the set-up");
     return DRIVER_GO;
 }
 
