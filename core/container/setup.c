@@ -189,6 +189,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("make devices", "/linux/devices", setup_devices)                                          \
     STEP("wait for hooks", "/hooks", wait_for_hooks)                                               \
     STEP("make terminal", "/process/terminal", setup_terminal)                                     \
+    STEP("reopen null streams", "", setup_null_streams)                                            \
     STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
     STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
     STEP("protect root", "/root/readonly", protect_root)                                           \
