@@ -49,6 +49,9 @@ struct container {
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
+    /* pidfd, the caller's: the namespaces of this process are joined, by one setns(2); the config
+     * names the same ones by path. -1: one by one, by path */
+    int join_process;
     const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
     void *driver_context;
     bool wait_for_hooks; /* the driver has something to do before the root is changed */

@@ -84,7 +84,9 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
     if (pid == 0)
-        pid = namespace_join_all(container->namespaces);
+        pid = container->join_process >= 0
+                  ? namespace_join_process(container->join_process, container->namespaces)
+                  : namespace_join_all(container->namespaces);
     if (pid == 0) {
         step("create the container's process");
         trace_sent(SYNC_START, "start");

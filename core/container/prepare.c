@@ -30,6 +30,7 @@ void container_init(struct container *container, const struct config *config)
                                     .exe = -1,
                                     .channel = -1,
                                     .start_fifo = -1,
+                                    .join_process = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
