@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/container/resources.h"
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
@@ -45,6 +46,9 @@ struct container {
     const char *id;           /* the container's name, NULL: it has none */
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
+    bool strict;              /* limits that this system cannot set are an error, not a warning */
+    bool unlimited;           /* the limits of the default specification alone need no cgroup */
+    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
     /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
      * child sets the container up; and once the program runs, when there is nothing to do but wait:
      * the time to release what is not needed any more, the config too. */
@@ -70,8 +74,9 @@ struct container {
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
                                         the container's own */
     struct text
-        earlier_children; /* what the process had when it became shimbox; not the container's */
-    sigset_t signals;     /* signal mask of the caller */
+        earlier_children;     /* what the process had when it became shimbox; not the container's */
+    sigset_t signals;         /* signal mask of the caller */
+    struct own_cgroup cgroup; /* made when the container is */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

@@ -91,6 +91,8 @@ static int make_ready(struct supervision *supervision)
     if (result == 0 && supervision->container->privileged)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
+        result = resources_limit(supervision->container);
+    if (result == 0)
         result = write_pid_file(supervision);
     step("let the program run");
     if (result == 0)

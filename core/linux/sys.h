@@ -309,3 +309,9 @@ static inline int sys_sched_getparam(pid_t thread, void *parameters)
 {
     return (int)syscall(SYS_sched_getparam, thread, parameters);
 }
+
+/* attributes: a union bpf_attr. */
+static inline int sys_bpf(int command, void *attributes, size_t size)
+{
+    return (int)syscall(SYS_bpf, command, attributes, size);
+}
