@@ -27,6 +27,9 @@
 /* Containers without an ID that the same pid may have at once: in several pid namespaces. */
 #define NAMES_MAX 100
 
+/* What was killed with its container ends within this time. */
+#define DYING_MS 1000
+
 int resources_prepare(struct container *container)
 {
     const struct config *config = container->config;
@@ -118,6 +121,20 @@ static int make(struct container *container, int process, bool exclusive)
     return 0;
 }
 
+/* Returns -EEXIST (recorded or not), or another negative errno (recorded). */
+static int remove_old(struct cgroup *place)
+{
+    int result = cgroup_wait(place, DYING_MS);
+    if (result == -ETIMEDOUT) {
+        result = fail(EEXIST, "cannot make cgroup %s", place->path);
+        error_hint("it has processes");
+        return result;
+    }
+    if (result == 0)
+        result = cgroup_delete(place);
+    return result < 0 ? result : -EEXIST;
+}
+
 /* Under the name of the ID, what is there is of a container that was killed; whoever has no ID
  * takes a name that is free. */
 static int make_named(struct container *container, int process, size_t base)
@@ -126,6 +143,8 @@ static int make_named(struct container *container, int process, size_t base)
     size_t room = sizeof(place->path) - base;
     int result = -EEXIST;
     for (int i = 0; result == -EEXIST && i < (container->id ? 2 : NAMES_MAX); i++) {
+        if (container->id && error_is_set())
+            break;
         error_clear();
         int length = container->id
                          ? snprintf(place->path + base, room, "/%s", container->id)
@@ -136,8 +155,7 @@ static int make_named(struct container *container, int process, size_t base)
         result = make(container, process, true);
         if (result == -EEXIST && container->id && i == 0) {
             error_clear();
-            result = cgroup_delete(place);
-            result = result < 0 ? result : -EEXIST;
+            result = remove_old(place);
         }
     }
     return result;

@@ -119,6 +119,10 @@ int cgroup_signal(struct cgroup *cgroup, int number);
  * them. */
 int cgroup_kill(struct cgroup *cgroup);
 
+/* Wait until no process is in it and below, for that many milliseconds at most. Returns 0,
+ * -ETIMEDOUT (not recorded) or another negative errno (recorded). */
+int cgroup_wait(struct cgroup *cgroup, unsigned milliseconds);
+
 /* Remove it with all cgroups below. -EBUSY, with nothing removed, while it has processes. */
 int cgroup_delete(struct cgroup *cgroup);
 

@@ -149,8 +149,7 @@ int cgroup_is_frozen(struct cgroup *cgroup)
     return fd < 0 ? fd : event(fd, "frozen");
 }
 
-/* By pidfd: what the list has may have ended, and its number be another's; so it is looked up once
- * more when it cannot change any more. own: not ourselves. */
+/* What is on the list may have ended, but not its number be another's: they are frozen. */
 static int send_to_all(int fd, int number)
 {
     autotext struct text pids = {0};
@@ -205,6 +204,12 @@ int cgroup_kill(struct cgroup *cgroup)
     return result < 0 && !error_is_set()
                ? fail(-result, "cannot kill the processes of cgroup %s", cgroup->path)
                : result;
+}
+
+int cgroup_wait(struct cgroup *cgroup, unsigned milliseconds)
+{
+    autoclose int fd = cgroup_open(cgroup);
+    return fd < 0 ? fd : wait_for_event(fd, "populated", 0, milliseconds);
 }
 
 /* ---- the end ---- */
