@@ -14,7 +14,7 @@ enum applied { NO, YES };
 /* JSON pointers, "*" is any element or member. Fields with a common beginning stand together, since
  * the walk narrows the table member by member. What stands below an entry belongs to it. */
 static const struct known_field {
-    char pattern[41];
+    char pattern[42];
     uint8_t applied;
 } known_fields[] = {
     {"/ociVersion", YES},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The container's own cgroup, and its device rules, as far as that goes without controllers; see
-tests/vm/test_limits.py.
+tests/vm/test_container_limits.py.
 SPDX-License-Identifier: Apache-2.0
 
 Version 2 is mounted on /sys/fs/cgroup in this file's own mount namespace. Its tree is that of the whole
@@ -44,8 +44,8 @@ class Containers(ContainerTest):
 
     def setUp(self):
         self.name = f"/shimbox-test-{os.getpid()}-{self._testMethodName}"
-        self.id = self.name[1:]
-        self.top = ROOT / self.id
+        self.cgroup_id = self.name[1:]
+        self.top = ROOT / self.cgroup_id
         super().setUp()
         self.addCleanup(remove, self.top)
 
@@ -145,7 +145,7 @@ class Cgroup(Containers):
                 self.assertEqual(facts["mount:/sys/fs/cgroup.root"], f"{self.name}/a" if host else "/")
                 self.assertIn("cgroup.events", facts["list:/sys/fs/cgroup"].split())
                 self.assertEqual(facts["mkdir:/sys/fs/cgroup/x"], "EROFS")
-                self.assertNotIn(self.id, facts["list:/sys/fs/cgroup"])
+                self.assertNotIn(self.cgroup_id, facts["list:/sys/fs/cgroup"])
 
     def test_bad_paths(self):
         for path in ("/", "..", "/..", "a/../b", "/a/./b", "a//b", "//a", "a/", "/" + "x" * 4000):
@@ -325,7 +325,7 @@ class Cgroup(Containers):
         del config["linux"]["cgroupsPath"]
         config["linux"]["resources"] = {"devices": [DENY]}
         self.ask(config, as_user=True)
-        self.ask(config, "--strict", self.id, as_user=True)
+        self.ask(config, "--strict", self.cgroup_id, as_user=True)
         (self.top / "own/shell").mkdir(parents=True)
         for path in ("own", "own/cgroup.procs", "own/cgroup.subtree_control", "own/shell", "own/shell/cgroup.procs"):
             os.chown(self.top / path, user.uid, user.gid)
