@@ -32,6 +32,12 @@ int resources_prepare(struct container *container);
  * container is to be strict. */
 int resources_create(struct container *container);
 
+/* Of this, finding the place and making it. What was made stays after a failure. */
+int resources_place(struct container *container);
+
+/* Tell the user, if the container has warn(). */
+void resources_warn(const struct container *container, const char *text);
+
 /* In the child: be in it, and in a cgroup namespace whose root it is. */
 int setup_cgroup(struct container *container);
 

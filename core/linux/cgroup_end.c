@@ -272,17 +272,15 @@ int cgroup_end(struct cgroup *cgroup)
 {
     const char *name;
     autoclose int parent = cgroup_open_parent(cgroup, &name);
-    int result = parent < 0 ? parent : 0;
-    if (result == 0 && faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        result = -errno;
+    int result = parent;
+    /* Mostly nobody is left in it. */
+    if (parent >= 0 && unlinkat(parent, name, AT_REMOVEDIR) == 0)
+        return 0;
+    if (parent >= 0)
+        result = errno == ENOENT ? -ENOENT : cgroup_kill(cgroup);
     if (result == -ENOENT) {
         error_clear();
         return 0;
     }
-    /* Mostly nobody is left in it. */
-    if (result == 0 && unlinkat(parent, name, AT_REMOVEDIR) == 0)
-        return 0;
-    if (result == 0)
-        result = cgroup_kill(cgroup);
-    return result == 0 ? remove_patiently(parent, name, cgroup) : result;
+    return result < 0 ? result : remove_patiently(parent, name, cgroup);
 }
