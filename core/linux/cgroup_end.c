@@ -273,6 +273,7 @@ int cgroup_end(struct cgroup *cgroup)
     const char *name;
     autoclose int parent = cgroup_open_parent(cgroup, &name);
     int result = parent;
+    step("remove the cgroup %s", cgroup->path);
     /* Mostly nobody is left in it. */
     if (parent >= 0 && unlinkat(parent, name, AT_REMOVEDIR) == 0)
         return 0;

@@ -315,3 +315,13 @@ static inline int sys_bpf(int command, void *attributes, size_t size)
 {
     return (int)syscall(SYS_bpf, command, attributes, size);
 }
+
+/* linux/module.h; Linux 5.17 */
+#ifndef MODULE_INIT_COMPRESSED_FILE
+#define MODULE_INIT_COMPRESSED_FILE 4
+#endif
+
+static inline int sys_finit_module(int fd, const char *parameters, int flags)
+{
+    return (int)syscall(SYS_finit_module, fd, parameters, flags);
+}

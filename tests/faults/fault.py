@@ -77,6 +77,16 @@ class Fault(unittest.TestCase):
             os.rmdir(folder)
 
     @classmethod
+    def drop_cgroups(cls):
+        """Those of a run that was killed: the next one has nothing to do with them."""
+        for folder in sorted(cgroups(cls.cgroup), reverse=True):
+            for _ in range(1000):
+                if "populated 0" in pathlib.Path(folder, "cgroup.events").read_text():
+                    break
+                time.sleep(0.01)
+            os.rmdir(folder)
+
+    @classmethod
     def make_dev(cls):
         """A /dev of our own: the nodes must be whose they were, and that of the machine is shared
         with everybody, other tests too."""
