@@ -117,6 +117,9 @@ static int wait_for_joiner(int channel, const struct process *joiner)
 static pid_t clone_into_cgroup(struct container *container, uint64_t flags, struct process *child)
 {
     pid_t pid = process_clone(flags, container->cgroup.fd, child);
+    if (pid == -EACCES && container->cgroup.fd >= 0)
+        error_hint("to enter the cgroup, cgroup.procs must be writable there, and in the nearest "
+                   "cgroup above both it and the present one");
     if (pid != -ENOSYS || container->cgroup.fd < 0)
         return pid;
     error_clear();

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,10 +55,9 @@ static bool wait_more(struct wait *wait)
 static int event(int directory, const char *name)
 {
     autotext struct text events = {0};
-    char line[32] = "";
+    char line[32];
     int result = read_file(directory, "cgroup.events", 4096, &events);
-    strncat(line, name, sizeof(line) - 3);
-    strcat(line, " 1");
+    snprintf(line, sizeof(line), "%s 1", name);
     return result < 0 ? result : events.data && strstr(events.data, line) != NULL;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,9 +69,8 @@ static void find_unsupported(struct resources *resources, const struct json_fiel
             name = slash + 1;
         }
         if (asks(json_member(&field, name).value, strcmp(name, "swappiness") == 0)) {
-            strcpy(resources->unsupported, "/linux/resources/");
-            strncat(resources->unsupported, unsupported_fields[i],
-                    sizeof(resources->unsupported) - strlen(resources->unsupported) - 1);
+            snprintf(resources->unsupported, sizeof(resources->unsupported), "/linux/resources/%s",
+                     unsupported_fields[i]);
             return;
         }
     }

@@ -29,56 +29,56 @@ static int read(const char *text, struct resources *resources, struct json_objec
     return resources_read(resources, &field);
 }
 
+static const struct {
+    const char *text;
+    const char *settings; /* each with a newline behind; or the failure's text */
+} cases_of_settings[] = {
+    {"{}", ""},
+    {"null", ""},
+    {"{'memory':{},'cpu':{},'pids':{},'unified':{},'devices':[]}", ""},
+    {"{'memory':{'limit':0,'reservation':0,'swap':0},'cpu':{'shares':0,'quota':0,'period':0}}", ""},
+    {"{'memory':{'limit':67108864}}", "memory.max=67108864\n"},
+    {"{'memory':{'limit':-1}}", "memory.swap.max=max\nmemory.max=max\n"},
+    {"{'memory':{'limit':4096,'swap':-1,'reservation':-1}}",
+     "memory.swap.max=max\nmemory.low=max\nmemory.max=4096\n"},
+    {"{'memory':{'limit':100,'swap':100,'useHierarchy':true}}",
+     "memory.swap.max=0\nmemory.max=100\n"},
+    {"{'memory':{'limit':100,'swap':350}}", "memory.swap.max=250\nmemory.max=100\n"},
+    {"{'memory':{'limit':100,'swap':99}}",
+     "less than the limit, with which it is counted together"},
+    {"{'memory':{'swap':99}}", "needs a limit as well, with which it is counted together"},
+    {"{'memory':{'limit':-1,'swap':99}}",
+     "no limit of memory, but one of memory and swap space together"},
+    {"{'cpu':{'shares':1024,'quota':50000,'period':200000}}",
+     "cpu.weight=100\ncpu.max=50000 200000\n"},
+    {"{'cpu':{'quota':50000}}", "cpu.max=50000 100000\n"},
+    {"{'cpu':{'quota':-1}}", "cpu.max=max 100000\n"},
+    {"{'cpu':{'period':50000}}", "cpu.max=max 50000\n"},
+    {"{'cpu':{'quota':50000,'burst':20000}}",
+     "cpu.max.burst=0\ncpu.max=50000 100000\ncpu.max.burst=20000\n"},
+    {"{'cpu':{'burst':0}}", "cpu.max.burst=0\n"},
+    {"{'cpu':{'idle':1,'shares':512}}", "cpu.idle=1\n"},
+    {"{'cpu':{'idle':0,'shares':2}}", "cpu.idle=0\ncpu.weight=1\n"},
+    {"{'cpu':{'cpus':'0-1,3','mems':'0'}}", "cpuset.cpus=0-1,3\ncpuset.mems=0\n"},
+    {"{'cpu':{'cpus':'','mems':''}}", ""},
+    {"{'pids':{'limit':-1}}", "pids.max=max\n"},
+    {"{'pids':{'limit':0}}", "pids.max=1\n"},
+    {"{'pids':{'limit':9}}", "pids.max=9\n"},
+    {"{'unified':{'memory.high':'1G','hugetlb.2MB.max':'','cgroup.max.depth':'3'}}",
+     "memory.high=1G\nhugetlb.2MB.max=\ncgroup.max.depth=3\n"},
+};
+
 static void settings_have_the_order_of_the_kernel(void **state)
 {
-    static const struct {
-        const char *text;
-        const char *settings; /* each with a newline behind; or the failure's text */
-    } cases[] = {
-        {"{}", ""},
-        {"null", ""},
-        {"{'memory':{},'cpu':{},'pids':{},'unified':{},'devices':[]}", ""},
-        {"{'memory':{'limit':0,'reservation':0,'swap':0},'cpu':{'shares':0,'quota':0,'period':0}}",
-         ""},
-        {"{'memory':{'limit':67108864}}", "memory.max=67108864\n"},
-        {"{'memory':{'limit':-1}}", "memory.swap.max=max\nmemory.max=max\n"},
-        {"{'memory':{'limit':4096,'swap':-1,'reservation':-1}}",
-         "memory.swap.max=max\nmemory.low=max\nmemory.max=4096\n"},
-        {"{'memory':{'limit':100,'swap':100,'useHierarchy':true}}",
-         "memory.swap.max=0\nmemory.max=100\n"},
-        {"{'memory':{'limit':100,'swap':350}}", "memory.swap.max=250\nmemory.max=100\n"},
-        {"{'memory':{'limit':100,'swap':99}}",
-         "less than the limit, with which it is counted together"},
-        {"{'memory':{'swap':99}}", "needs a limit as well, with which it is counted together"},
-        {"{'memory':{'limit':-1,'swap':99}}",
-         "no limit of memory, but one of memory and swap space together"},
-        {"{'cpu':{'shares':1024,'quota':50000,'period':200000}}",
-         "cpu.weight=100\ncpu.max=50000 200000\n"},
-        {"{'cpu':{'quota':50000}}", "cpu.max=50000 100000\n"},
-        {"{'cpu':{'quota':-1}}", "cpu.max=max 100000\n"},
-        {"{'cpu':{'period':50000}}", "cpu.max=max 50000\n"},
-        {"{'cpu':{'quota':50000,'burst':20000}}",
-         "cpu.max.burst=0\ncpu.max=50000 100000\ncpu.max.burst=20000\n"},
-        {"{'cpu':{'burst':0}}", "cpu.max.burst=0\n"},
-        {"{'cpu':{'idle':1,'shares':512}}", "cpu.idle=1\n"},
-        {"{'cpu':{'idle':0,'shares':2}}", "cpu.idle=0\ncpu.weight=1\n"},
-        {"{'cpu':{'cpus':'0-1,3','mems':'0'}}", "cpuset.cpus=0-1,3\ncpuset.mems=0\n"},
-        {"{'cpu':{'cpus':'','mems':''}}", ""},
-        {"{'pids':{'limit':-1}}", "pids.max=max\n"},
-        {"{'pids':{'limit':0}}", "pids.max=1\n"},
-        {"{'pids':{'limit':9}}", "pids.max=9\n"},
-        {"{'unified':{'memory.high':'1G','hugetlb.2MB.max':'','cgroup.max.depth':'3'}}",
-         "memory.high=1G\nhugetlb.2MB.max=\ncgroup.max.depth=3\n"},
-    };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases_of_settings) / sizeof(cases_of_settings[0]); i++) {
         struct resources resources;
         struct resource_settings settings;
         struct json_object *document = NULL;
         char found[512] = "";
 
-        assert_int_equal(read(cases[i].text, &resources, &document), 0);
+        assert_int_equal(read(cases_of_settings[i].text, &resources, &document), 0);
         assert_string_equal(resources.unsupported, "");
         if (resources_settings(&resources, &settings) < 0)
             strncat(found, error_get()->text, sizeof(found) - 1);
@@ -88,7 +88,7 @@ static void settings_have_the_order_of_the_kernel(void **state)
             strncat(found, settings.list.items[at], 100);
             strcat(found, "\n");
         }
-        assert_string_equal(found, cases[i].settings);
+        assert_string_equal(found, cases_of_settings[i].settings);
         resource_settings_free(&settings);
         resources_free(&resources);
         json_object_put(document);

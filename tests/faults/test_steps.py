@@ -85,7 +85,7 @@ EXCUSES = [
     ("mknodat in make devices", "EPERM", "go on: the host's node is bound"),
     ("open in mask paths", "any", "go on: the container's own null device"),
     ("(openat2|fchdir|getcwd) in set working", "EPERM", "go on: the user tries, later"),
-    ("setgroups in enter user", "EPERM", "go on: user namespaces of ordinary users forbid it"),
+    ("setgroups in (enter|become) user", "EPERM", "go on: user namespaces of ordinary users forbid it, if none are to be set"),
     ("fchown in own standard", "EPERM", "go on: it can still be used"),
     ("read in make environment", "EPERM", "go on: as if there were no /etc/passwd"),
     ("(fstat|ioctl) in supervise: relay", "any",

@@ -43,7 +43,8 @@ class Containers(ContainerTest):
     """What tests here and in the test machine use."""
 
     def setUp(self):
-        self.name = f"/shimbox-test-{os.getpid()}-{self._testMethodName}"
+        # Pids are not unique: the tree is that of other pid namespaces, too.
+        self.name = f"/shimbox-test-{os.urandom(4).hex()}-{self._testMethodName}"
         self.cgroup_id = self.name[1:]
         self.top = ROOT / self.cgroup_id
         super().setUp()
@@ -191,7 +192,8 @@ class Cgroup(Containers):
         self.addCleanup(process.kill)
         self.assertEqual(process.stdout.readline(), b"\n")
         self.before = self.left_over()
-        self.refused(self.limited("uid"), f"cannot use cgroup {self.top}/a: Resource busy (it has processes)")
+        result = self.refused(self.limited("uid"), f"cannot use cgroup {self.top}/a: ")
+        self.assertIn("esource busy (it has processes)", result.stderr)
         self.assertIsNone(process.poll())
         process.kill()
         process.wait()
@@ -336,6 +338,9 @@ class Cgroup(Containers):
             user.preexec()
 
         config["linux"]["cgroupsPath"] = f"{self.name}/own/a"
+        self.refused(config, "Permission denied (to enter the cgroup, cgroup.procs must be writable there, and "
+                     "in the nearest cgroup above", as_user=True)
+        self.assertNotIn("a", os.listdir(self.top / "own"))
         config["linux"]["namespaces"].remove({"type": "cgroup"})
         self.assertEqual(self.own_cgroup(config, preexec_fn=become, cwd="/", as_user=False), f"{self.name}/own/a")
         config["linux"]["resources"] = {"devices": [DENY, {"allow": True, "type": "c", "major": 10}]}

@@ -75,6 +75,11 @@ class Limits(Containers):
         self.assertIn("shimbox run: warning: out of memory: the kernel has killed 1 of the container's processes\n",
                       result.stderr)
 
+    def test_little_memory(self):
+        """The set-up is not what a limit is for."""
+        self.keep_top()
+        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 512 << 10, "swap": 512 << 10}))["uid"], "0")
+
     def test_check_before(self):
         self.keep_top()
         self.refused(self.limited("print=ran", memory={"limit": 4096, "checkBeforeUpdate": True}),
