@@ -69,8 +69,8 @@ static void find_unsupported(struct resources *resources, const struct json_fiel
             name = slash + 1;
         }
         if (asks(json_member(&field, name).value, strcmp(name, "swappiness") == 0)) {
-            snprintf(resources->unsupported, sizeof(resources->unsupported), "/linux/resources/%.28s",
-                     unsupported_fields[i]);
+            snprintf(resources->unsupported, sizeof(resources->unsupported),
+                     "/linux/resources/%.28s", unsupported_fields[i]);
             return;
         }
     }
