@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/container/resources.h"
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
@@ -57,6 +58,9 @@ struct container {
     bool wait_for_hooks; /* the driver has something to do before the root is changed */
     int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
                             over; -1: it need not. In the child, once started: open for writing */
+    bool strict;                    /* limits that cannot be set here are an error, not a warning */
+    bool unlimited;                 /* the limits of the default specification alone need no cgroup */
+    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */
@@ -76,8 +80,9 @@ struct container {
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
                                         the container's own */
     struct text
-        earlier_children; /* what the process had when it became shimbox; not the container's */
-    sigset_t signals;     /* signal mask of the caller */
+        earlier_children;     /* what the process had when it became shimbox; not the container's */
+    sigset_t signals;         /* signal mask of the caller */
+    struct own_cgroup cgroup; /* made when the container is */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

@@ -176,6 +176,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
     STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
     STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
+    STEP("enter cgroup", "/linux/cgroupsPath", setup_cgroup)                                       \
     STEP("start session", "", start_session)                                                       \
     STEP("join session keyring", "", setup_keyring)                                                \
     STEP("set hostname", "/hostname", set_hostname)                                                \

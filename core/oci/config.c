@@ -194,6 +194,7 @@ void config_free(struct config *config)
     free(config->masked_paths);
     free(config->readonly_paths);
     idmaps_free(&config->maps);
+    resources_free(&config->resources);
     json_object_put(config->document);
     *config = (struct config){0};
 }
