@@ -76,7 +76,7 @@ RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(ALIGNMENT) $(CFLAG
 # pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
 # Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
-JSON := -ljson-c -lcap-ng
+JSON := -ljson-c -lcap-ng -lseccomp
 ifneq ($(SMALL),)
 # Two segments, not four: up to two pages less of file and of memory. Ten kilobytes of text and
 # tables can be executed then, beside three times as much code that offers all they could.
@@ -91,7 +91,7 @@ LIBRARIES := $(JSON) $(TOOLCHAIN_END)
 DEBUG_CC ?= gcc
 DEBUG := $(LANGUAGE) $(WARNINGS) -O1 -g -fno-omit-frame-pointer -fstack-protector-strong \
     -fsanitize=address,undefined -fno-sanitize-recover=undefined
-DEBUG_LIBRARIES := -ljson-c -lcap-ng
+DEBUG_LIBRARIES := -ljson-c -lcap-ng -lseccomp
 
 # $(call record,FILE,TEXT): FILE holds TEXT, and is newer than whatever was made with another one.
 same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))

@@ -211,7 +211,8 @@ static void warn_ambient(const struct config_process *process)
 struct occasions {
     struct config *config;
     bool strict;
-    int *overlay; /* own_binary_protect() */
+    int *overlay;   /* own_binary_protect() */
+    int state_root; /* -1: none */
 };
 
 /* Warnings change nothing, so they need not hold up what does. */
@@ -256,6 +257,7 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.state_root = occasions->state_root;
     container.when_setting_up = warn;
     container.when_running = release;
     container.context = occasions;
@@ -331,7 +333,8 @@ static int run_container(const struct call *call)
     if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
     struct config config = {0};
-    struct occasions occasions = {&config, values->strict, &overlay};
+    autoclose int state_root = state.fd < 0 ? -1 : state_open_root(&state);
+    struct occasions occasions = {&config, values->strict, &overlay, state_root};
     if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);

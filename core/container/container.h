@@ -12,6 +12,7 @@
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
+#include "core/linux/seccomp.h"
 
 struct config;
 
@@ -45,6 +46,7 @@ struct container {
     const char *id;           /* the container's name, NULL: it has none */
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
+    int state_root;           /* directory in which filters are kept, not owned; -1: none */
     /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
      * child sets the container up; and once the program runs, when there is nothing to do but wait:
      * the time to release what is not needed any more, the config too. */
@@ -69,6 +71,8 @@ struct container {
     struct rlimit files;             /* the caller's, while more may be open; else all 0 */
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
                                         the container's own */
+    struct filter_program filter;    /* of system calls */
+    int listener;                    /* connection to who answers some of those, -1: nobody */
     struct text
         earlier_children; /* what the process had when it became shimbox; not the container's */
     sigset_t signals;     /* signal mask of the caller */

@@ -15,6 +15,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/seccomp.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
@@ -29,6 +30,8 @@ void container_init(struct container *container, const struct config *config)
                                     .root = -1,
                                     .exe = -1,
                                     .channel = -1,
+                                    .state_root = -1,
+                                    .listener = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -47,6 +50,7 @@ void container_close(struct container *container)
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+    close_fd(&container->listener);
 }
 
 void container_free(struct container *container)
@@ -61,6 +65,7 @@ void container_free(struct container *container)
     free_pointer(&container->options);
     free_pointer(&container->sources);
     free_pointer(&container->mappings);
+    free_pointer(&container->filter.code);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -332,6 +337,8 @@ static int prepare(struct container *container)
         result = check_program(container);
     if (result == 0)
         result = container_parse_mounts(container);
+    if (result == 0)
+        result = filter_prepare(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
         result = process_list_children(container->proc, getpid(), &container->earlier_children);

@@ -259,6 +259,8 @@ int setup_execute(struct container *container)
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
     step("reset signals");
     result = process_reset_signals();
+    if (result == 0)
+        result = setup_seccomp_late(container);
     if (result < 0)
         return result;
     trace_execution();

@@ -22,6 +22,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/seccomp.h"
 #include "core/container/setup.h"
 #include "core/container/sync.h"
 #include "core/container/terminal.h"
@@ -31,7 +32,7 @@
 #include "core/oci/config.h"
 
 struct supervision {
-    const struct container *container;
+    struct container *container;
     struct process *child;
     int channel;         /* -1 once the program runs */
     int signals;         /* signalfd */
@@ -136,6 +137,16 @@ static int idmap_for_child(const struct supervision *supervision, uint32_t numbe
     return sync_send(supervision->channel, SYNC_IDMAPPED);
 }
 
+/* Once, after "ready", and only if the filter asks. */
+static int hand_over_listener(struct supervision *supervision, int listener)
+{
+    struct container *container = supervision->container;
+    if (!supervision->ready || container->listener < 0 || listener < 0)
+        return fail(EPROTO, "message out of order from the container");
+    int result = filter_hand_over(container, supervision->child->pid, listener);
+    return result < 0 ? result : sync_send(supervision->channel, SYNC_SECCOMP_DONE);
+}
+
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
  * After "ready" that makes no difference here: its exit code tells. */
 static int begin_program(struct supervision *supervision)
@@ -166,6 +177,8 @@ static int handle_message(struct supervision *supervision)
         return begin_terminal(supervision, &fd);
     case SYNC_IDMAP:
         return idmap_for_child(supervision, number, fd);
+    case SYNC_SECCOMP:
+        return hand_over_listener(supervision, fd);
     case SYNC_READY:
         return make_ready(supervision);
     case SYNC_EOF:
@@ -281,7 +294,7 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-int supervise_container(const struct container *container, struct process *child, int *channel)
+int supervise_container(struct container *container, struct process *child, int *channel)
 {
     sigset_t signals;
     step("wait for the set-up");

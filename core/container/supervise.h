@@ -10,4 +10,4 @@ struct process;
  * what ends. channel: the parent's end, taken over. Signals must be blocked already. Returns the
  * exit code or a negative errno (recorded); in both cases the child is gone and so is everything
  * that it left behind. */
-int supervise_container(const struct container *container, struct process *child, int *channel);
+int supervise_container(struct container *container, struct process *child, int *channel);

@@ -8,6 +8,8 @@
  *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
+ *       (hands it over)           <--SECCOMP--  (only if it asks) its filter's listener
+ *                                 ---DONE-->
  *                                 <--ERROR---  instead of any of its messages
  *                                 <----EOF---  the program has been executed
  *
@@ -30,7 +32,9 @@ enum sync_type {
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
-    SYNC_TREE,     /* with a detached tree of mounts, from who makes just that (tree.h) */
+    SYNC_SECCOMP,  /* with the listener of the filter that was loaded */
+    SYNC_SECCOMP_DONE,
+    SYNC_TREE, /* with a detached tree of mounts, from who makes just that (tree.h) */
     SYNC_TYPES,
     /* No message: in a trace, what leads from the parent to the start of the child. */
     SYNC_START = SYNC_TYPES,

@@ -15,7 +15,7 @@ enum applied { NO, YES };
 /* JSON pointers, "*" is any element or member. Fields with a common beginning stand together, since
  * the walk narrows the table member by member. What stands below an entry belongs to it. */
 static const struct known_field {
-    char pattern[38];
+    char pattern[42];
     uint8_t applied;
 } known_fields[] = {
     {"/ociVersion", YES},
@@ -106,7 +106,19 @@ static const struct known_field {
     {"/linux/resources/network", NO},
     {"/linux/resources/rdma", NO},
     {"/linux/resources/unified", NO},
-    {"/linux/seccomp", NO},
+    {"/linux/seccomp/defaultAction", YES},
+    {"/linux/seccomp/defaultErrnoRet", YES},
+    {"/linux/seccomp/architectures", YES},
+    {"/linux/seccomp/flags", YES},
+    {"/linux/seccomp/listenerPath", YES},
+    {"/linux/seccomp/listenerMetadata", YES},
+    {"/linux/seccomp/syscalls/*/names", YES},
+    {"/linux/seccomp/syscalls/*/action", YES},
+    {"/linux/seccomp/syscalls/*/errnoRet", YES},
+    {"/linux/seccomp/syscalls/*/args/*/index", YES},
+    {"/linux/seccomp/syscalls/*/args/*/value", YES},
+    {"/linux/seccomp/syscalls/*/args/*/valueTwo", YES},
+    {"/linux/seccomp/syscalls/*/args/*/op", YES},
     {"/linux/mountLabel", NO},
     {"/linux/intelRdt", NO},
     {"/linux/memoryPolicy/mode", YES},

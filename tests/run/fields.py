@@ -29,7 +29,7 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 WAITING = {
     "issue 6": [
         "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
-        "/linux/resources", "/linux/seccomp", "/linux/mountLabel", "/linux/intelRdt",
+        "/linux/resources", "/linux/mountLabel", "/linux/intelRdt",
         "/linux/netDevices",
     ],
 }
@@ -84,5 +84,15 @@ PROVEN = {
     "/linux/sysctl": "run/test_kernel.py::Kernel.test_sysctl_each_namespace",
     "/linux/timeOffsets": "run/test_kernel.py::Kernel.test_time_offsets",
     "/linux/memoryPolicy": "run/test_schedule.py::Schedule.test_memory_policy_modes",
+    "/linux/seccomp/defaultAction": "run/test_seccomp.py::Seccomp.test_default_actions",
+    "/linux/seccomp/defaultErrnoRet": "run/test_seccomp.py::Seccomp.test_default_errno",
+    "/linux/seccomp/architectures": "run/test_seccomp.py::Seccomp.test_other_architectures",
+    "/linux/seccomp/flags": "run/test_seccomp.py::Seccomp.test_flags",
+    "/linux/seccomp/listenerPath": "run/test_seccomp_notify.py::Notify.test_state",
+    "/linux/seccomp/listenerMetadata": "run/test_seccomp_notify.py::Notify.test_state",
+    "/linux/seccomp/syscalls/*/names": "run/test_seccomp.py::Seccomp.test_names",
+    "/linux/seccomp/syscalls/*/action": "run/test_seccomp.py::Seccomp.test_actions",
+    "/linux/seccomp/syscalls/*/errnoRet": "run/test_seccomp.py::Seccomp.test_actions",
+    "/linux/seccomp/syscalls/*/args": "run/test_seccomp.py::Seccomp.test_arguments",
     "/linux/personality": "run/test_schedule.py::Schedule.test_personality_domains",
 }
