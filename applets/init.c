@@ -253,25 +253,6 @@ static void report_end(const char *form, const char *name, pid_t pid, int status
     error_clear();
 }
 
-/* Become the command that --on-exit names. Returns only when that failed. */
-static int execute_words(const char *command)
-{
-    autofree char *copy = strdup(command);
-    autofree char **words = calloc(strlen(command) / 2 + 2, sizeof(*words));
-    size_t count = 0;
-    for (char *rest = copy; copy && words && rest[strspn(rest, " \t")];) {
-        rest += strspn(rest, " \t");
-        words[count++] = rest;
-        rest += strcspn(rest, " \t");
-        if (*rest)
-            *rest++ = '\0';
-    }
-    if (count > 0)
-        execvp(words[0], words);
-    fail_exec(errno, "cannot execute %s", command);
-    return report_failure(EXIT_OWN_FAILURE);
-}
-
 /* Signals are passed on to this command, too. Its own end changes nothing. */
 static void run_on_exit(const struct wish *wish, const char *command, int status,
                         const sigset_t *mask)
@@ -286,7 +267,8 @@ static void run_on_exit(const struct wish *wish, const char *command, int status
     pid_t pid = init_start(&init);
     if (pid == 0) {
         follow_cancel(mask);
-        exit(execute_words(command));
+        process_execute_words(command);
+        exit(report_failure(EXIT_OWN_FAILURE));
     }
     if (pid < 0) {
         report_error(0);

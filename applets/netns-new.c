@@ -193,10 +193,10 @@ static int keep(const void *context, int netns)
     return result;
 }
 
-static int hold_it(const struct process *holder)
+static int hold_it(void)
 {
     char path[40];
-    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)holder->pid);
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)getpid());
     int result = write_line(path);
     return result < 0 ? result : hold();
 }
@@ -207,8 +207,8 @@ static int make(const struct call *call, struct chain *chain)
     struct netns_wish wish = {0};
     struct idmaps maps = {0};
     autofree char *names = NULL;
-    autoprocess struct process holder = NO_PROCESS;
     int result = read_wish(values, &wish, &names);
+    wish.enter = values->hold;
     /* Only a user namespace of its own gives an ordinary user the right to a network one. */
     if (result == 0 && values->hold && geteuid() != 0) {
         result = idmaps_by_word(&maps, "root");
@@ -217,12 +217,12 @@ static int make(const struct call *call, struct chain *chain)
     if (!values->hold && (call->argc == 0 || values->name))
         wish.keep = keep;
     wish.context = values;
-    autoclose int netns = result < 0 ? result : netns_create(&wish, &holder);
+    autoclose int netns = result < 0 ? result : netns_create(&wish);
     idmaps_free(&maps);
     if (netns < 0)
         return result < 0 ? result : -error_get()->number;
     if (values->hold)
-        return hold_it(&holder);
+        return hold_it();
     return call->argc > 0 ? chain_put(chain, CHAIN_NETNS, take_fd(&netns)) : 0;
 }
 

@@ -331,8 +331,38 @@ static int furnish(const struct unshare_options *values, const struct wish *wish
     return result;
 }
 
-static int go_on(const struct unshare_options *values, struct wish *wish, struct chain *chain)
+/* What a child needs that is made in this process's memory; descriptors are its own copies. */
+struct start {
+    const struct call *call;
+    const struct chain *chain;
+    const struct wish *wish;
+    const sigset_t *mask;
+    int root;
+    int parent;
+    int life;
+};
+
+static int become_program(void *argument)
 {
+    const struct start *start = argument;
+    follow_cancel(start->mask);
+    if (start->life >= 0)
+        close(start->life);
+    int result = follow_parent(start->wish->kill_signal, start->parent);
+    if (result == 0)
+        result = furnish(start->call->values, start->wish, start->root);
+    return chain_finish(start->call, start->chain, result);
+}
+
+/* Not where it would have a user's rights, or be traced, in the memory of this process. */
+static bool may_share_memory(const struct unshare_options *values, const struct chain *chain)
+{
+    return chain->program && !values->setuid && !values->setgid && !trace_wanted;
+}
+
+static int go_on(const struct call *call, struct wish *wish, struct chain *chain)
+{
+    const struct unshare_options *values = call->values;
     autoprocess struct process child = NO_PROCESS;
     autoclose int root = values->detached_root ? mount_of_chain(chain) : -1;
     int ends[2] = {-1, -1};
@@ -348,6 +378,11 @@ static int go_on(const struct unshare_options *values, struct wish *wish, struct
         return result;
     if (wish->isolation.fork)
         follow_begin(&mask);
+    struct start start = {call, chain, wish, &mask, root, parent, life};
+    if (may_share_memory(values, chain)) {
+        wish->isolation.become = become_program;
+        wish->isolation.argument = &start;
+    }
     pid_t pid = isolate(&wish->isolation, &child);
     if (pid > 0) {
         close_fd(&root);
@@ -370,7 +405,7 @@ static int apply(const struct call *call, struct chain *chain)
     struct wish wish = {0};
     int result = read_wish(call->values, &wish);
     if (result == 0)
-        result = go_on(call->values, &wish, chain);
+        result = go_on(call, &wish, chain);
     idmaps_free(&wish.isolation.maps);
     return result;
 }

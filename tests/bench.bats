@@ -63,7 +63,7 @@ setup() {
 @test "bench measures growing containers, single steps and the trace, all rows" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 TOOLBOX_ROUNDS=1 NO_TRACE=build/shimbox \
+    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 NO_TRACE=build/shimbox \
         OUTPUT="$output" tests/bench/run.sh
     assert_status 0
     for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do
@@ -78,6 +78,7 @@ setup() {
         grep -qE "^$row( +[0-9]+){5}  \|( +[0-9]+\.[0-9]+){5}$" <<<"$stdout" ||
             { show_run; false; }
     done
+    grep -qE '^shimbox boot +[0-9.]+  \([0-9.]+ to [0-9.]+\)$' <<<"$stdout" || { show_run; false; }
     grep -qE '^--trace, off: -?[0-9]+ us' <<<"$stdout" || { show_run; false; }
     for row in "shimbox run, built without --trace" "shimbox --trace=FILE run" \
         "shimbox --trace run"; do

@@ -77,6 +77,7 @@ refuse() {
     leak_snapshot
     sleep 30 3>&- &
     child=$!
+    until [ "$(</proc/$child/comm)" = sleep ]; do :; done
     run leak_check
     kill "$child"
     wait "$child" || true
@@ -84,7 +85,7 @@ refuse() {
     leak_check
 
     run_split setsid -f "$PROBE" sleep=30000
-    orphan=$(pgrep -n -x probe)
+    until orphan=$(pgrep -n -x probe); do :; done
     run leak_check
     kill "$orphan"
     [ "$status" = 1 ] && [[ $output == *"> process $orphan (probe)"* ]]

@@ -33,7 +33,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to; and
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
-ONCE = {"bench", "build", "embedded", "helpers", "test_readme", "test_real", "test_runtimes", "test_small"}
+ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_initramfs", "test_readme",
+        "test_real", "test_runtimes", "test_small"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}
@@ -43,7 +44,8 @@ DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.b
 ALONE = {"bench"}
 # What takes longest begins first (the debug build of it before the release), so that at the end no
 # processor waits for the other.
-LONGEST = ["test_steps", "build", "test_podman", "test_process", "test_paths", "test_program", "run",
+LONGEST = ["test_steps", "build", "test_boot", "test_podman", "test_process", "test_paths",
+           "test_program", "run",
            "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
            "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",
            "rootless", "test_rootless_check", "test_faults", "chain", "dispatch", "test_unshare"]

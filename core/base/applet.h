@@ -37,6 +37,8 @@ enum applet_flags {
     /* A sub-command of the runtime (run, kill, ps): not linked by --install, never a link by name.
      */
     APPLET_SUBCOMMAND = 1 << 1,
+    /* Runs even without what is made ready before: the first process must not end. */
+    APPLET_REGARDLESS = 1 << 2,
 };
 
 struct chain;
@@ -101,6 +103,7 @@ int applet_help(const struct applet *applet);
  * what an earlier shimbox left for a link is closed if this is none. */
 int applet_start(const struct applet *applet, const struct globals *globals, int argc, char **argv);
 
-/* The whole program: find the applet by argv[0] or by the first argument, parse, run.
- * Returns the exit code. A binary of one applet may have another one (small/single.c). */
+/* The whole program: find the applet by argv[0] or by the first argument, parse, run. What a kernel
+ * starts as /init, process 1 without a /proc, is boot. Returns the exit code. A binary of one
+ * applet may have another one (small/single.c). */
 int dispatch(int argc, char **argv);

@@ -29,6 +29,7 @@ struct chain {
         int fd;
         bool used; /* chain_use(): not for a foreign program any more */
     } descriptors[CHAIN_DESCRIPTORS_MAX];
+    char **program; /* for apply(): what is executed after it; NULL: another link follows */
 };
 
 /* What check() puts into *consumed when this link is the last one and nothing follows: its apply()

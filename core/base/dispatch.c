@@ -69,18 +69,27 @@ static int start_trace(const struct globals *globals)
     return result;
 }
 
+/* Links take the descriptors of an earlier shimbox; what others were not asked to take ends here.
+ */
+static int drop_inherited(const struct applet *applet)
+{
+    struct chain left = {0};
+    if (applet->flags & APPLET_LINK)
+        return 0;
+    int result = chain_inherit(&left);
+    if (result == 0)
+        chain_close(&left);
+    return result;
+}
+
 int applet_start(const struct applet *applet, const struct globals *globals, int argc, char **argv)
 {
     report_start(applet->name, globals);
-    if (start_trace(globals) < 0)
-        return report_error(applet->failure);
-    /* Links take the descriptors of an earlier shimbox; what others were not asked to take ends
-     * here. */
-    if (!(applet->flags & APPLET_LINK)) {
-        struct chain left = {0};
-        if (chain_inherit(&left) < 0)
-            return report_error(applet->failure);
-        chain_close(&left);
+    if (start_trace(globals) < 0 || drop_inherited(applet) < 0) {
+        int code = report_error(applet->failure);
+        if (!(applet->flags & APPLET_REGARDLESS))
+            return code;
+        error_clear();
     }
     int code = applet_run(applet, globals, argc, argv);
     trace_end();

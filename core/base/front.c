@@ -162,13 +162,27 @@ static int dispatch_front(int argc, char **argv, unsigned filled)
     return applet_start(applet, &front.globals, argc, argv);
 }
 
+/* A kernel starts /init with nothing mounted, and with words of its command line that it does not
+ * know as arguments: that is for boot, if it is in this binary, and those are not its options. */
+static const struct applet *started_by_kernel(const char *name)
+{
+    if (strcmp(name, "init") != 0 || getpid() != 1 || access("/proc/self", F_OK) == 0)
+        return NULL;
+    return applet_find("boot");
+}
+
 int dispatch(int argc, char **argv)
 {
     const struct globals defaults = {
         .log_format = "text", .rootless = "auto", .command_line = argv, .filled = start_stdio()};
     const char *program = argc > 0 ? argv[0] : "";
     const char *slash = strrchr(program, '/');
-    const struct applet *applet = applet_find(slash ? slash + 1 : program);
+    const char *name = slash ? slash + 1 : program;
+    const struct applet *boot = started_by_kernel(name);
+    char *alone[] = {argv[0], NULL};
+    if (boot)
+        return applet_start(boot, &defaults, 1, alone);
+    const struct applet *applet = applet_find(name);
     if (start_check_privilege() < 0)
         return report_error(applet ? applet->failure : EXIT_TROUBLE);
     if (applet)

@@ -13,7 +13,6 @@
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
 #include "core/linux/root.h"
-#include "core/linux/sys.h"
 #include "core/oci/config.h"
 
 static bool joins_mount_namespace(const struct container *container)
@@ -64,34 +63,14 @@ static bool can_unmount(const struct container *container)
     return reachable & (UINT64_C(1) << CAP_SYS_ADMIN);
 }
 
-static int cover_root(struct container *container)
-{
-    return root_cover(container->proc, &container->root, can_unmount(container));
-}
-
-/* pivot_root with both directories the same puts the old root on top of the new one, from where it
- * is taken away: no directory is needed to hold it. */
 int setup_pivot(struct container *container)
 {
+    bool lock = can_unmount(container);
     if (joins_mount_namespace(container))
         return 0;
+    if (!container->no_pivot)
+        return root_enter(container->proc, &container->root, lock);
     if (fchdir(container->root) < 0)
         return fail(errno, "cannot enter the root file system");
-    if (container->no_pivot)
-        return cover_root(container);
-    step("pivot_root");
-    if (sys_pivot_root(".", ".") < 0) {
-        int result = fail(errno, "cannot make the root file system the root");
-        if (result == -EINVAL && root_is_rootfs(container->proc)) {
-            error_clear();
-            return cover_root(container);
-        }
-        return result;
-    }
-    step("detach the host's root");
-    if (sys_umount2(".", MNT_DETACH) < 0)
-        return fail(errno, "cannot detach the host's root");
-    if (chdir("/") < 0)
-        return fail(errno, "cannot enter the root file system");
-    return 0;
+    return root_cover(container->proc, &container->root, lock);
 }

@@ -137,11 +137,14 @@ static int check_chain(struct call *first, struct link **links, char ***program)
     }
 }
 
-/* Become the program. Returns only when that failed. */
-static int execute(const struct applet *last, const struct chain *chain, char **argv)
+int chain_finish(const struct call *last, const struct chain *chain, int result)
 {
+    const struct applet *applet = last->applet;
+    char **argv = chain->program;
+    if (result < 0)
+        return report_link(applet);
     if (chain_export(chain) < 0)
-        return report_failure(last->failure);
+        return report_failure(applet->failure);
     step("execute %s", argv[0]);
     trace_end();
     execvp(argv[0], argv);
@@ -149,7 +152,7 @@ static int execute(const struct applet *last, const struct chain *chain, char **
     fail_exec(number, "cannot execute %s", argv[0]);
     if (number == ENOENT && strchr(argv[0], '/') && access(argv[0], F_OK) == 0)
         error_hint("the file is there, but not the interpreter or loader that it names");
-    return report_failure(last->failure);
+    return report_failure(applet->failure);
 }
 
 static int protect_binary(const struct call *first, const struct link *links)
@@ -179,13 +182,12 @@ int chain_run(const struct call *first)
     const struct link *next = links;
     for (;;) {
         report_start(call->applet->name, NULL);
+        chain.program = next ? NULL : program;
         int result = call->applet->apply(call, &chain);
-        if (result < 0)
-            return report_link(call->applet);
         if (result > 0)
             return result - CHAIN_END(0);
-        if (!next)
-            return execute(call->applet, &chain, program);
+        if (result < 0 || !next)
+            return chain_finish(call, &chain, result);
         if (hand_over(&chain) < 0)
             return report_failure(call->applet->failure);
         call = &next->call;

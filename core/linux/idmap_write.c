@@ -155,9 +155,8 @@ static int write_side(int process, pid_t pid, const struct side *side, bool priv
         return 0;
     step("write the %s of process %d", side->what, (int)pid);
     if (privileged || is_own_id(side))
-        result = write_map(process, side);
-    else
-        result = run_helper(pid, side);
+        return write_map(process, side); /* the kernel takes all of it or nothing */
+    result = run_helper(pid, side);
     if (result < 0)
         return result;
     step("read the %s back", side->what);

@@ -175,12 +175,21 @@ static int enter(const struct isolation *isolation, struct helper *helper)
     return result;
 }
 
+static pid_t start_program(const struct isolation *isolation, struct process *child)
+{
+    _Alignas(16) char stack[131072]; /* ample; what is not touched costs nothing */
+    return process_clone_here(CLONE_VFORK, isolation->become, isolation->argument, stack,
+                              sizeof(stack), child);
+}
+
 /* The child waits until the files are bound: a pid namespace cannot be opened before it has a first
  * process, and a program must not run where this fails. */
 static pid_t fork_and_bind(const struct isolation *isolation, struct helper *helper,
                            struct process *child)
 {
     int gate[2] = {-1, -1};
+    if (isolation->become && !has_pins(isolation))
+        return start_program(isolation, child);
     if (has_pins(isolation) && pipe2(gate, O_CLOEXEC) < 0)
         return fail(errno, "cannot make a pipe");
     autoclose int exit = gate[0];

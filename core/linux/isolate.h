@@ -18,6 +18,11 @@ struct isolation {
     struct time_offset clocks[TIME_CLOCKS]; /* of the new time namespace */
     const char *pins[NAMESPACE_TYPES];      /* bind the new namespace on this file; NULL: do not */
     bool fork; /* go on in a child, the first process of a pid namespace */
+    /* That child, where it comes to execute a program, instead of a return in it: it runs in the
+     * memory of this process, which stands still meanwhile, so that none is copied (vfork(2)). It
+     * changes no variable of the caller's. Not with pins. NULL: fork(2). */
+    int (*become)(void *argument); /* returns an exit code where that failed */
+    void *argument;
 };
 
 /* Enter new namespaces. What the new namespaces have no right to (maps of other ids, binding the

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +20,12 @@ int netlink_open(struct netlink *netlink)
     *netlink = (struct netlink){.fd = -1};
     netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     return netlink->fd < 0 ? fail(errno, "cannot open a socket to the kernel's network set-up") : 0;
+}
+
+int netlink_namespace(const struct netlink *netlink)
+{
+    int fd = ioctl(netlink->fd, SIOCGSKNS);
+    return fd < 0 ? fail(errno, "cannot open the network namespace of a socket") : fd;
 }
 
 void netlink_close(struct netlink *netlink)

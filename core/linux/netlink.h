@@ -19,6 +19,10 @@ int netlink_open(struct netlink *netlink);
 void netlink_close(struct netlink *netlink);
 #define autonetlink __attribute__((cleanup(netlink_close)))
 
+/* The network namespace that the socket belongs to (SIOCGSKNS, Linux 4.10; needs CAP_NET_ADMIN
+ * there). Returns a descriptor, close-on-exec, or a negative errno (recorded). */
+int netlink_namespace(const struct netlink *netlink);
+
 /* Begin a request: type RTM_NEWLINK ..., flags NLM_F_CREATE ... beside those that every request
  * has, and its fixed header. */
 void netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const void *header,

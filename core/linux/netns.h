@@ -7,17 +7,18 @@
 
 #include "core/base/text.h"
 #include "core/linux/network.h"
-#include "core/linux/process.h"
 
 struct idmaps;
 
 struct netns_wish {
-    const struct idmaps *maps; /* a new user namespace that owns it; NULL: the present one does */
-    bool loopback;             /* bring lo up */
-    const char *host;          /* veth: the interface outside, NULL for none */
-    const char *peer;          /* and the one inside */
-    const char *move;          /* move this interface inside; NULL: none */
-    bool has_address;          /* for the peer, or for the moved interface */
+    bool enter;          /* this process itself goes inside, and stays there */
+    struct idmaps *maps; /* with enter: taken over for a new user namespace that owns it; NULL: the
+                            present one does */
+    bool loopback;       /* bring lo up */
+    const char *host;    /* veth: the interface outside, NULL for none */
+    const char *peer;    /* and the one inside */
+    const char *move;    /* move this interface inside; NULL: none */
+    bool has_address;    /* for the peer, or for the moved interface */
     bool has_gateway;
     struct network_address address;
     struct network_address gateway;
@@ -28,9 +29,9 @@ struct netns_wish {
 };
 
 /* Make a network namespace and what it is to have. It lives as long as the descriptor, or what is
- * made with it; *holder is a process in it, which the caller may keep or end. On failure interfaces
- * are where they were. Returns a descriptor or a negative errno (recorded). */
-int netns_create(const struct netns_wish *wish, struct process *holder);
+ * made with it. On failure interfaces are where they were. Returns a descriptor or a negative errno
+ * (recorded). */
+int netns_create(const struct netns_wish *wish);
 
 /* Where names are kept: directory as given, or for NULL $XDG_RUNTIME_DIR/netns, or, for root
  * without that variable, /run/netns. The path is allocated. Returns 0 or a negative errno

@@ -208,3 +208,23 @@ int process_exit_code(int wait_status)
         return EXIT_SIGNAL + WTERMSIG(wait_status);
     return WEXITSTATUS(wait_status);
 }
+
+int process_execute_words(const char *command)
+{
+    autofree char *copy = strdup(command);
+    autofree char **words = calloc(strlen(command) / 2 + 2, sizeof(*words));
+    size_t count = 0;
+    if (!copy || !words)
+        return fail(ENOMEM, "cannot execute %s", command);
+    for (char *rest = copy; rest[strspn(rest, " \t")];) {
+        rest += strspn(rest, " \t");
+        words[count++] = rest;
+        rest += strcspn(rest, " \t");
+        if (*rest)
+            *rest++ = '\0';
+    }
+    errno = ENOENT; /* no word at all */
+    if (count > 0)
+        execvp(words[0], words);
+    return fail_exec(errno, "cannot execute %s", command);
+}

@@ -24,10 +24,12 @@ struct process {
 pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
 
 /* Make a child that runs run(argument) in the memory of this process, on `stack`, with no copy of
- * anything: copying is what most of a fork is spent on. flags as above. run() never returns,
- * changes nothing outside of its stack (errno included), and the child is killed before the stack
- * is gone. Only for a child that nobody else can get hold of: who traces it, traces this process.
- * Returns the pid or a negative errno (recorded). */
+ * anything: copying is what most of a fork is spent on. flags as above. Without CLONE_VFORK, run()
+ * never returns, changes nothing outside of its stack (errno included), and the child is killed
+ * before the stack is gone. With it this process stands still until run() has returned an exit code
+ * or executed a program; what it recorded or assigned is there afterwards. Only for a child that
+ * nobody else can get hold of: who traces it, traces this process. Returns the pid or a negative
+ * errno (recorded). */
 pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
                          size_t size, struct process *child);
 
@@ -75,3 +77,7 @@ int process_follow_parent(int number, pid_t parent);
 
 /* The exit code that a shell would give: the program's, or 128 plus the signal. */
 int process_exit_code(int wait_status);
+
+/* Become the command, whose words are split at blanks; there is no quoting. Its program is looked
+ * for in PATH. Returns only when that failed: a negative errno (recorded). */
+int process_execute_words(const char *command);

@@ -13,17 +13,28 @@
 #include "core/linux/mount.h"
 #include "core/linux/sys.h"
 
-/* pivot_root(2) cannot. Whoever changes its root by itself may have any privilege later. */
-static int cover_rootfs(int proc, int mount)
+/* With both directories the same, pivot_root puts the old root on top of the new one, from where it
+ * is taken away: no directory is needed to hold it. */
+int root_enter(int proc, int *root, bool lock)
 {
-    autoclose int root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
-    if (root < 0)
-        return fail(errno, "cannot keep the new root directory");
-    return root_cover(proc, &root, true);
+    if (fchdir(*root) < 0)
+        return fail(errno, "cannot enter the new root directory");
+    step("pivot_root");
+    if (sys_pivot_root(".", ".") < 0) {
+        int number = errno;
+        if (number == EINVAL && proc >= 0 && root_is_rootfs(proc))
+            return root_cover(proc, root, lock);
+        int result = fail(number, "cannot make the new root directory the root");
+        if (number == EINVAL && proc < 0)
+            error_hint("in an initramfs this takes /proc");
+        return result;
+    }
+    step("detach the host's root");
+    if (sys_umount2(".", MNT_DETACH) < 0)
+        return fail(errno, "cannot detach the old root");
+    return chdir("/") < 0 ? fail(errno, "cannot enter the new root directory") : 0;
 }
 
-/* Attached on top of "/", the one directory that exists everywhere; pivot_root with both
- * directories the same then puts the old root on top, from where it is taken away. */
 int root_change(int mount)
 {
     autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -32,22 +43,11 @@ int root_change(int mount)
     int result = mount_attach(mount, target, "/");
     if (result < 0)
         return result;
-    if (fchdir(mount) < 0)
-        return fail(errno, "cannot enter the new root directory");
-    step("change root");
-    if (sys_pivot_root(".", ".") < 0) {
-        int number = errno;
-        autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (number == EINVAL && proc >= 0 && root_is_rootfs(proc))
-            return cover_rootfs(proc, mount);
-        result = fail(number, "cannot change the root of the mount namespace");
-        if (number == EINVAL && proc < 0)
-            error_hint("in an initramfs this takes /proc");
-        return result;
-    }
-    if (sys_umount2(".", MNT_DETACH) < 0)
-        return fail(errno, "cannot detach the old root");
-    return chdir("/") < 0 ? fail(errno, "cannot enter the new root directory") : 0;
+    autoclose int root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+    if (root < 0)
+        return fail(errno, "cannot keep the new root directory");
+    autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return root_enter(proc, &root, true);
 }
 
 int root_pivot(const char *path)

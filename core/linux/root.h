@@ -5,11 +5,15 @@
 
 #include <stdbool.h>
 
-/* Make the detached mount the root directory of this process and its mount namespace, and detach
- * everything that was mounted before. The working directory becomes "/". The namespace must be this
- * process's own, and its mounts not shared with others. On the kernel's rootfs, an initramfs, the
- * new root covers the old one instead, locked in its place (root_cover); that takes /proc. Returns
- * 0 or a negative errno (recorded). */
+/* Make the mount *root, which is attached on "/", the root directory of this process and its mount
+ * namespace, and detach everything that was mounted before. The working directory becomes "/". The
+ * namespace must be this process's own, and its mounts not shared with others. On the kernel's
+ * rootfs, an initramfs, root_cover() does it, with that lock. proc: descriptor of /proc, needed
+ * only there, or -1. Returns 0 or a negative errno (recorded). */
+int root_enter(int proc, int *root, bool lock);
+
+/* The same with a detached mount, locked where it covers the old root: whoever changes its root by
+ * itself may have any privilege later. Returns 0 or a negative errno (recorded). */
 int root_change(int mount);
 
 /* The same with a clone of what is at path, submounts included. */

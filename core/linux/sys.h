@@ -315,3 +315,13 @@ static inline int sys_sched_getparam(pid_t thread, void *parameters)
 {
     return (int)syscall(SYS_sched_getparam, thread, parameters);
 }
+
+/* linux/module.h; Linux 5.17 */
+#ifndef MODULE_INIT_COMPRESSED_FILE
+#define MODULE_INIT_COMPRESSED_FILE 4
+#endif
+
+static inline int sys_finit_module(int fd, const char *parameters, int flags)
+{
+    return (int)syscall(SYS_finit_module, fd, parameters, flags);
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compile.sh FOLDER: the static programs of the bench, floor, floor_tools, empty, loop and moments, into FOLDER.
+# compile.sh FOLDER: the static programs of the bench, into FOLDER.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -11,3 +11,5 @@ compile=("${BENCH_CC:-musl-gcc}" -std=gnu11 -D_GNU_SOURCE -Os -static -isystem "
 "${compile[@]}" -o "$1/loop" "$here/loop.c"
 "${compile[@]}" -o "$1/floor_tools" "$here/floor_tools.c" "$here/floor_seal.c"
 "${compile[@]}" -o "$1/moments" "$here/moments.c"
+"${compile[@]}" -o "$1/floor_init" "$here/floor_init.c"
+"${compile[@]}" -o "$1/stamp" "$here/stamp.c"

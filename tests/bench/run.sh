@@ -191,4 +191,5 @@ if [ -x "$shimbox" ]; then
         "$shimbox"
     python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$(realpath -m "${SMALL:-build/small/shimbox}")" "$shimbox"
+    python3 "$here/boot.py" "$tools" "$work" "${BOOT_ROUNDS:-3}" "$shimbox"
 fi

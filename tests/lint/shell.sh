@@ -5,8 +5,8 @@
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
-scripts=(build.sh .ci/run)
-mapfile -t -O 2 scripts < <(find tests -name '*.sh' -o -name '*.bash' | sort)
+scripts=(build.sh initramfs.sh .ci/run)
+mapfile -t -O 3 scripts < <(find tests -name '*.sh' -o -name '*.bash' | sort)
 shellcheck --format=gcc --exclude=SC2016 "${scripts[@]}"
 mapfile -t suites < <(find tests -name '*.bats' | sort)
 shellcheck --format=gcc --exclude=SC2016,SC2154 "${suites[@]}"

@@ -108,10 +108,23 @@ def kernel_files(name):
     return next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*"))
 
 
+def emulator(kernel, initramfs, words, memory, counted=False):
+    """The emulator's command line, but for serial lines and disks; words: more for the kernel's.
+    counted: one processor, and the machine's time is that of its instructions, a nanosecond each."""
+    return [
+        EMULATOR, "-accel", f"tcg,thread={'single' if counted else 'multi'}",
+        *(("-icount", "shift=0") if counted else ()), "-machine", "q35", "-cpu", "max",
+        "-smp", "1" if counted else "2",
+        "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-kernel", kernel_files(kernel)[0], "-initrd", initramfs,
+        "-append", "console=ttyS0 quiet loglevel=4 reboot=t panic=-1 random.trust_cpu=on"
+                   f" tsc=reliable no_timer_check mitigations=off {words}"]
+
+
 def boot(kernel, jobs, seconds, memory=1024):
     """Boot it, run the jobs, and fill in their output and status. Returns what the console said;
     a machine that does not end in time is killed, and says so there."""
-    bzimage, modules = kernel_files(kernel)
+    modules = kernel_files(kernel)[1]
     files = {"init": (TOP / "tests/vm/init").read_bytes(),
              "jobs": "".join(job.line() for job in jobs).encode(),
              "bin/shimbox": (TOP / "build/shimbox").read_bytes(),
@@ -121,12 +134,7 @@ def boot(kernel, jobs, seconds, memory=1024):
     with tempfile.TemporaryDirectory(prefix="boot.", dir=VM) as name:
         folder = pathlib.Path(name)
         (folder / "initramfs").write_bytes(image.initramfs(modules, files))
-        command = [
-            EMULATOR, "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2",
-            "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-kernel", bzimage, "-initrd", folder / "initramfs",
-            "-append", "console=ttyS0 quiet loglevel=4 reboot=t panic=-1 random.trust_cpu=on"
-                       " tsc=reliable no_timer_check cgroup_no_v1=all mitigations=off",
+        command = emulator(kernel, folder / "initramfs", "cgroup_no_v1=all", memory) + [
             "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results"]
         if any(job.where == "disk" for job in jobs):
             parts = [part for part in PROJECT if (TOP / part).exists()]
