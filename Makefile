@@ -292,7 +292,7 @@ build/fuzz/core.a: $(CORE:%.c=build/fuzz/obj/%.o)
 	$(Q)ar rcs $@ $^
 build/tests/fuzz/%: tests/fuzz/%.c build/fuzz/core.a
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer -o $@ $< build/fuzz/core.a -ljson-c -lcap-ng
+	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer -o $@ $< build/fuzz/core.a -ljson-c -lcap-ng -lseccomp
 
 # The same commit gives the same bytes; outside git, the same files do.
 TARBALL := build/shimbox-$(VERSION).tar.gz

@@ -51,6 +51,7 @@ int filter_prepare(struct container *container)
     int result = filter_check();
     if (result == 0) {
         /* Where a state is kept anyhow; else nothing would be on disk after the container's end. */
+        step("open the cache of filters");
         autoclose int cache =
             container->state_root < 0 ? -1 : filter_cache_open(container->state_root);
         result = filter_compile(profile, cache, &container->filter, &bad_rule);

@@ -63,7 +63,8 @@ static int begin(struct maker *maker)
     maker->context = seccomp_init(maker->profile->default_action);
     if (!maker->context)
         return fail(EINVAL, "cannot make the system call filter");
-    int result = 0;
+    /* The errno itself, where one is to blame, rather than ECANCELED. */
+    int result = seccomp_attr_set(maker->context, SCMP_FLTATR_API_SYSRAWRC, 1);
     for (size_t i = 1; i < FAMILY && result == 0; i++) {
         if (is_wanted(maker->profile, i))
             result = seccomp_arch_add(maker->context, family[i]);

@@ -291,8 +291,10 @@ class Seccomp(ContainerTest):
 
     def test_too_large(self):
         """More than the kernel takes is refused before anything is made."""
-        many = [rule("ERRNO", "getppid", args=[(0, "EQ", value << 33 | value)]) for value in range(1500)]
-        self.refused(self.filtered(profile("ALLOW", *many), "uid"), "/linux/seccomp: the profile makes ")
+        many = [rule("ERRNO", name, args=[(index, "EQ", (place << 40) + index + 1) for index in range(6)])
+                for place, name in enumerate(NEEDED * 2, 1)]
+        self.refused(self.filtered(dict(profile("ALLOW", *many), architectures=[]), "uid"),
+                     "/linux/seccomp: the profile makes ")
 
 
 if __name__ == "__main__":
