@@ -132,8 +132,10 @@ int filter_check(void)
     uint32_t action = SECCOMP_RET_ALLOW;
     if (sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
         return 0;
-    int result = fail(errno, "cannot filter system calls");
-    error_hint("this needs a kernel with CONFIG_SECCOMP_FILTER");
+    int number = errno;
+    int result = fail(number, "cannot filter system calls");
+    if (number == ENOSYS || number == EINVAL)
+        error_hint("this needs a kernel with CONFIG_SECCOMP_FILTER");
     return result;
 }
 

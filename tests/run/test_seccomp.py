@@ -7,6 +7,7 @@ what came of it. What the program that the kernel gets says of other architectur
 kernel, in tests/core/seccomp.c.
 """
 
+import errno
 import json
 import os
 import pathlib
@@ -19,10 +20,12 @@ from container import AS_ROOT, ContainerTest, host_facts, parse_facts, skip_loud
 NUMBERS = {
     "x86_64": {"getppid": 110, "getpgid": 121, "sched_yield": 24, "sysinfo": 99, "getuid": 102,
                "getgid": 104, "geteuid": 107, "getegid": 108, "gettid": 186, "getpid": 39,
-               "munlockall": 152, "umask": 95, "getpriority": 140, "getsid": 124},
+               "munlockall": 152, "umask": 95, "getpriority": 140, "getsid": 124,
+               "seccomp": 317},
     "aarch64": {"getppid": 173, "getpgid": 155, "sched_yield": 124, "sysinfo": 179, "getuid": 174,
                 "getgid": 176, "geteuid": 175, "getegid": 177, "gettid": 178, "getpid": 172,
-                "munlockall": 231, "umask": 166, "getpriority": 141, "getsid": 156},
+                "munlockall": 231, "umask": 166, "getpriority": 141, "getsid": 156,
+                "seccomp": 277},
 }[os.uname().machine]
 X86 = os.uname().machine == "x86_64"
 NATIVE = "SCMP_ARCH_X86_64" if X86 else "SCMP_ARCH_AARCH64"
@@ -277,6 +280,9 @@ class Seccomp(ContainerTest):
          "/linux/seccomp/syscalls/0/args/0/index: a system call has arguments 0 to 5"),
         ({"syscalls": [rule("ERRNO", "read", args=[(0, "EQ", 0), (1, "IS", 0)])]},
          '/linux/seccomp/syscalls/0/args/1/op: unknown value "SCMP_CMP_IS"'),
+        ({"syscalls": [rule("ERRNO", "read", args=[(0, "EQ", 1)]),
+                       rule("ERRNO", "read", args=[(0, "EQ", 1)], errnoRet=2)]},
+         "/linux/seccomp/syscalls/1: read: cannot make the system call filter: File exists"),
         ({"syscalls": [dict(rule("ERRNO", "read"), args=[{"index": 0, "op": "SCMP_CMP_EQ"}])]},
          "/linux/seccomp/syscalls/0/args/0/value: "),
     ]
@@ -288,6 +294,18 @@ class Seccomp(ContainerTest):
                            if value is not None}
                 self.refused(self.filtered(seccomp, "uid"), message, "never")
                 self.assertFalse(os.path.exists("/run/shimbox/never"))
+
+    def test_kernel_without(self):
+        """Refused by name, before anything is made; without a profile, nothing is asked for."""
+        deny = [os.environ["PROBE"].replace("probe", "deny"), str(NUMBERS["seccomp"])]
+        config = self.filtered(profile("ALLOW"), "uid")
+        for code, words in ((errno.ENOSYS, "(this needs a kernel with CONFIG_SECCOMP_FILTER)"),
+                            (errno.EPERM, "Operation not permitted")):
+            result = self.refused(config, "/linux/seccomp: cannot filter system calls: ", "never",
+                                  prefix=[*deny, str(code)])
+            self.assertIn(words, result.stderr)
+        del config["linux"]["seccomp"]
+        self.assertEqual(self.ask(config, prefix=[*deny, str(errno.ENOSYS)])["uid"], "0")
 
     def test_too_large(self):
         """More than the kernel takes is refused before anything is made."""
