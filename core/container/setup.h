@@ -38,8 +38,10 @@ int setup_working_directory(struct container *container);         /* process.cwd
 int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
 int setup_execute(struct container *container);
 
-/* linux.seccomp: before the ids change, without noNewPrivileges; else just before the execution. */
+/* linux.seccomp: before the ids change, without noNewPrivileges; else just before the execution,
+ * but while the parent still listens, if it has to hand over the filter's listener. */
 int setup_seccomp_early(struct container *container);
+int setup_seccomp_notify(struct container *container);
 int setup_seccomp_late(struct container *container);
 
 /* What belongs to the process and its namespaces. */

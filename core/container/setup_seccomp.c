@@ -22,6 +22,7 @@ static int load(struct container *container)
     autoclose int listener = filter_load(&container->filter);
     if (listener < 0)
         return listener;
+    container->filter.code = NULL; /* done; no call more than needed, so it is not freed */
     if (!container->config->seccomp.notifies) {
         (void)take_fd(&listener);
         return 0;
@@ -33,12 +34,21 @@ static int load(struct container *container)
 
 int setup_seccomp_early(struct container *container)
 {
-    const struct config *config = container->config;
-    return config->seccomp.given && !config->process.no_new_privileges ? load(container) : 0;
+    return container->filter.code && !container->config->process.no_new_privileges ? load(container)
+                                                                                   : 0;
+}
+
+static bool is_late(const struct container *container)
+{
+    return container->filter.code && container->config->process.no_new_privileges;
+}
+
+int setup_seccomp_notify(struct container *container)
+{
+    return is_late(container) && container->config->seccomp.notifies ? load(container) : 0;
 }
 
 int setup_seccomp_late(struct container *container)
 {
-    const struct config *config = container->config;
-    return config->seccomp.given && config->process.no_new_privileges ? load(container) : 0;
+    return is_late(container) ? load(container) : 0;
 }
