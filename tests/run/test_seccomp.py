@@ -15,6 +15,7 @@ import subprocess
 import unittest
 
 from container import AS_ROOT, ContainerTest, host_facts, parse_facts, skip_loudly
+from default_profile import default_profile
 
 # Calls that do nothing to speak of, and take no notice of arguments that they do not have.
 NUMBERS = {
@@ -164,6 +165,20 @@ class Seccomp(ContainerTest):
                      for a, answer in {0: "ok", 1: "EPERM", 2: "EPERM", 3: "ok"}.items()}
         self.agree(profile("ALLOW", rule("ERRNO", "getppid", args=pair),
                            rule("ERRNO", "getuid", args=twice)), expected)
+
+    def test_default_profile(self):
+        """One as engines write it, at both places; the same with runc and crun."""
+        if not X86:
+            skip_loudly(self, "its numbers are those of x86-64")
+        expected = {  # socket of AF_VSOCK and AF_UNIX, personality, clone3, mount, a newer one
+            "call=41:40:1": "EPERM", "call=41:1:1": "ok", "call=135:8": "ok", "call=135:9": "EPERM",
+            "call=435:0:0": "ENOSYS", "call=165:0:0": "EPERM", f"call={NEWER}": "ENOSYS",
+            "call=272:0x20000": "EPERM", "call=56:0x10000000": "EPERM"}
+        self.agree(default_profile(), expected,
+                   differs={"crun": {f"call:{NEWER}": "EPERM"}})
+        config = self.filtered(default_profile(), *expected)
+        self.assertEqual(self.ask(config), {fact.replace("=", ":", 1): answer
+                                            for fact, answer in expected.items()})
 
     def test_names(self):
         """Unknown ones are passed over; rules that say what holds anyway are, too."""
