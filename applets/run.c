@@ -152,8 +152,8 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
 struct occasions {
     struct config *config;
     bool strict;
-    int *overlay;   /* own_binary_protect() */
-    int state_root; /* -1: none */
+    int *overlay; /* own_binary_protect() */
+    int state;    /* -1: none */
 };
 
 /* Warnings change nothing, so they need not hold up what does. */
@@ -198,7 +198,7 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
-    container.state_root = occasions->state_root;
+    container.state = occasions->state;
     container.driver = &driver;
     container.driver_context = occasions;
     result = container_prepare(&container);
@@ -273,8 +273,7 @@ static int run_container(const struct call *call)
     if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
     struct config config = {0};
-    autoclose int state_root = state.fd < 0 ? -1 : state_open_root(&state);
-    struct occasions occasions = {&config, values->strict, &overlay, state_root};
+    struct occasions occasions = {&config, values->strict, &overlay, state.fd};
     if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);

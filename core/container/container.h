@@ -47,7 +47,7 @@ struct container {
     const char *id;           /* the container's name, NULL: it has none */
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
-    int state_root;           /* directory in which filters are kept, not owned; -1: none */
+    int state;                /* directory of its ID, not owned; -1: none */
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */

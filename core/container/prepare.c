@@ -30,7 +30,7 @@ void container_init(struct container *container, const struct config *config)
                                     .root = -1,
                                     .exe = -1,
                                     .channel = -1,
-                                    .state_root = -1,
+                                    .state = -1,
                                     .listener = -1,
                                     .start_fifo = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};

@@ -4,6 +4,7 @@
 #include "core/container/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,16 @@ static int connect_listener(struct container *container)
     return result;
 }
 
+/* Beside the container's state, where there is one: else nothing is to be on disk after its end. */
+static int open_cache(const struct container *container)
+{
+    if (container->state < 0)
+        return -1;
+    step("open the cache of filters");
+    autoclose int root = openat(container->state, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return root < 0 ? -1 : filter_cache_open(root);
+}
+
 int filter_prepare(struct container *container)
 {
     const struct filter_profile *profile = &container->config->seccomp;
@@ -50,10 +61,7 @@ int filter_prepare(struct container *container)
     trace_field("/linux/seccomp");
     int result = filter_check();
     if (result == 0) {
-        /* Where a state is kept anyhow; else nothing would be on disk after the container's end. */
-        step("open the cache of filters");
-        autoclose int cache =
-            container->state_root < 0 ? -1 : filter_cache_open(container->state_root);
+        autoclose int cache = open_cache(container);
         result = filter_compile(profile, cache, &container->filter, &bad_rule);
     }
     if (result < 0) {

@@ -129,11 +129,6 @@ int state_claim(struct state *state, const char *root, const char *id)
     return result;
 }
 
-int state_open_root(const struct state *state)
-{
-    return openat(state->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 void state_release(struct state *state)
 {
     if (state->path) {

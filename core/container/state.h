@@ -17,9 +17,6 @@ struct state {
  * Returns 0 or a negative errno (recorded; -EEXIST: the ID is in use). */
 int state_claim(struct state *state, const char *root, const char *id);
 
-/* The directory that holds all of them, as a descriptor; -1 if it cannot be opened. */
-int state_open_root(const struct state *state);
-
 /* Give the ID back: remove the directory. Does nothing without one. */
 void state_release(struct state *state);
 #define autostate __attribute__((cleanup(state_release)))
