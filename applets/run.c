@@ -153,6 +153,7 @@ struct occasions {
     struct config *config;
     bool strict;
     int *overlay; /* own_binary_protect() */
+    int state;    /* -1: none */
 };
 
 /* Warnings change nothing, so they need not hold up what does. */
@@ -205,6 +206,7 @@ static int run_config(const struct run_options *values, const struct config *con
     container.strict = values->strict;
     container.unlimited = uses_default(values);
     container.warn = warn_of;
+    container.state = occasions->state;
     container.driver = &driver;
     container.driver_context = occasions;
     result = container_prepare(&container);
@@ -282,7 +284,7 @@ static int run_container(const struct call *call)
     if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
     struct config config = {0};
-    struct occasions occasions = {&config, values->strict, &overlay};
+    struct occasions occasions = {&config, values->strict, &overlay, state.fd};
     if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);

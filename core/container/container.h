@@ -13,6 +13,7 @@
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
+#include "core/linux/seccomp.h"
 
 struct config;
 struct driver;
@@ -47,6 +48,7 @@ struct container {
     const char *id;           /* the container's name, NULL: it has none */
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
+    int state;                /* directory of its ID, not owned; -1: none */
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
@@ -79,6 +81,8 @@ struct container {
     struct rlimit files;             /* the caller's, while more may be open; else all 0 */
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
                                         the container's own */
+    struct filter_program filter;    /* of system calls */
+    int listener;                    /* connection to who answers some of those, -1: nobody */
     struct text
         earlier_children;     /* what the process had when it became shimbox; not the container's */
     sigset_t signals;         /* signal mask of the caller */

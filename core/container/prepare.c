@@ -15,6 +15,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/seccomp.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
@@ -29,6 +30,8 @@ void container_init(struct container *container, const struct config *config)
                                     .root = -1,
                                     .exe = -1,
                                     .channel = -1,
+                                    .state = -1,
+                                    .listener = -1,
                                     .start_fifo = -1,
                                     .join_process = -1,
                                     .cgroup = NO_OWN_CGROUP,
@@ -50,6 +53,7 @@ void container_close(struct container *container)
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+    close_fd(&container->listener);
     close_fd(&container->start_fifo);
     close_fd(&container->cgroup.fd);
     cgroup_close(&container->cgroup.place);
@@ -68,6 +72,7 @@ void container_free(struct container *container)
     free_pointer(&container->options);
     free_pointer(&container->sources);
     free_pointer(&container->mappings);
+    free_pointer(&container->filter.code);
     free_pointer(&container->given_mounts);
     free_pointer(&container->given_mappings);
 }
@@ -347,6 +352,8 @@ static int prepare(struct container *container)
         result = resources_prepare(container);
     if (result == 0)
         result = container_parse_mounts(container);
+    if (result == 0)
+        result = filter_prepare(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
         result = process_list_children(container->proc, getpid(), &container->earlier_children);

@@ -203,6 +203,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
     STEP("set memory policy", "/linux/memoryPolicy", setup_memory_policy)                          \
     STEP("set personality", "/linux/personality", setup_personality)                               \
+    STEP("load system call filter", "/linux/seccomp", setup_seccomp_early)                         \
     STEP("own standard streams", "/process/user", own_stdio)                                       \
     STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
     STEP("become user", "/process/user", become_user)                                              \

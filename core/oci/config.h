@@ -16,6 +16,7 @@
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
 #include "core/linux/schedule.h"
+#include "core/linux/seccomp.h"
 #include "core/linux/time_namespace.h"
 #include "core/oci/resources.h"
 
@@ -99,6 +100,7 @@ struct config {
     bool has_personality;
     int personality; /* PER_LINUX or PER_LINUX32 */
     struct memory_policy memory_policy;
+    struct filter_profile seccomp;
     struct time_offset time_offsets[TIME_CLOCKS]; /* only with a new time namespace */
     const char *cgroups_path;                     /* as written, of good form; NULL: not given */
     struct resources resources;

@@ -313,5 +313,7 @@ int config_read_linux(struct config *config, const struct json_field *root)
         result = read_devices(config, &field);
     if (result == 0)
         result = config_read_kernel(config, &field);
+    if (result == 0)
+        result = config_read_seccomp(config, &field);
     return result;
 }

@@ -28,7 +28,7 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
     "issue 6": [
-        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/seccomp",
+        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks",
         "/linux/mountLabel", "/linux/intelRdt", "/linux/netDevices",
     ],
 }
@@ -112,5 +112,15 @@ PROVEN = {
     "/linux/resources/hugepageLimits": REFUSED,
     "/linux/resources/network": REFUSED,
     "/linux/resources/rdma": REFUSED,
+    "/linux/seccomp/defaultAction": "run/test_seccomp.py::Seccomp.test_default_actions",
+    "/linux/seccomp/defaultErrnoRet": "run/test_seccomp.py::Seccomp.test_default_errno",
+    "/linux/seccomp/architectures": "run/test_seccomp.py::Seccomp.test_other_architectures",
+    "/linux/seccomp/flags": "run/test_seccomp.py::Seccomp.test_flags",
+    "/linux/seccomp/listenerPath": "run/test_seccomp_notify.py::Notify.test_state",
+    "/linux/seccomp/listenerMetadata": "run/test_seccomp_notify.py::Notify.test_state",
+    "/linux/seccomp/syscalls/*/names": "run/test_seccomp.py::Seccomp.test_names",
+    "/linux/seccomp/syscalls/*/action": "run/test_seccomp.py::Seccomp.test_actions",
+    "/linux/seccomp/syscalls/*/errnoRet": "run/test_seccomp.py::Seccomp.test_actions",
+    "/linux/seccomp/syscalls/*/args": "run/test_seccomp.py::Seccomp.test_arguments",
     "/linux/personality": "run/test_schedule.py::Schedule.test_personality_domains",
 }
