@@ -168,6 +168,11 @@ static void warn(void *context)
     bundle_warn(occasions->config, occasions->strict);
 }
 
+static void warn_of(const char *text)
+{
+    report_warning("%s", text);
+}
+
 static int release(void *context)
 {
     const struct occasions *occasions = context;
@@ -257,6 +262,10 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.strict = values->strict;
+    container.unlimited = uses_default(values);
+    container.warn = warn_of;
+    container.state = occasions->state ? occasions->state->fd : -1;
     container.driver = &driver;
     container.driver_context = occasions;
     result = bundle_check_terminal(config, values->console_socket, values->detach);
@@ -264,6 +273,9 @@ static int run_config(const struct run_options *values, const struct config *con
         result = container_prepare(&container);
     if (result == 0)
         result = operands->id ? run_kept(values, &container, occasions) : run_nameless(&container);
+    if (container.cgroup.oom_kills > 0)
+        report_warning("out of memory: the kernel has killed %llu of the container's processes",
+                       (unsigned long long)container.cgroup.oom_kills);
     step("release the container");
     container_free(&container);
     return result;

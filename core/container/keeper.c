@@ -31,6 +31,10 @@ static int record_child(struct keeper *keeper)
     pid_t number = process_number_in(proc, child);
     int result = number < 0 ? number : record_process(&keeper->record.init, proc, number);
     keeper->record.init.pid = child->pid;
+    /* Below the mount, wherever that is later. */
+    const struct own_cgroup *cgroup = &keeper->container->cgroup;
+    if (cgroup->fd >= 0)
+        keeper->record.cgroup = cgroup->place.path + cgroup->place.mount;
     return result;
 }
 

@@ -61,13 +61,18 @@ static int find_status(struct lifecycle *lifecycle)
     const struct record *record = &lifecycle->record;
     bool fresh = false;
     int alive = is_this_boot(record);
+    lifecycle->this_boot = alive > 0;
     if (alive > 0)
         alive = is_alive(lifecycle->proc, &record->init, &fresh);
     if (alive < 0)
         return alive;
     if (record->ready) {
-        lifecycle->status = !alive ? STATUS_STOPPED : fresh ? STATUS_CREATED : STATUS_RUNNING;
-        return 0;
+        int frozen = alive ? lifecycle_is_frozen(lifecycle) : 0;
+        lifecycle->status = !alive       ? STATUS_STOPPED
+                            : frozen > 0 ? STATUS_PAUSED
+                            : fresh      ? STATUS_CREATED
+                                         : STATUS_RUNNING;
+        return frozen < 0 ? frozen : 0;
     }
     int busy = lifecycle->state.locked ? 0 : state_is_locked(&lifecycle->state);
     lifecycle->status = busy > 0 ? STATUS_CREATING : STATUS_STOPPED;
@@ -192,7 +197,10 @@ static int kill_all(const struct lifecycle *lifecycle, int number)
 {
     autofree pid_t *pids = NULL;
     size_t count;
-    int result = lifecycle_pids(lifecycle, &pids, &count);
+    int result = number ? lifecycle_signal_cgroup(lifecycle, number) : -ENOENT;
+    if (result != -ENOENT || error_is_set())
+        return result;
+    result = lifecycle_pids(lifecycle, &pids, &count);
     if (result < 0 || count == 0)
         return result;
     struct rlimit before;
@@ -250,6 +258,8 @@ static int end_process(const struct lifecycle *lifecycle)
 static int remove_all(struct lifecycle *lifecycle)
 {
     int result = end_process(lifecycle);
+    if (result == 0)
+        result = lifecycle_end_cgroup(lifecycle);
     if (result == 0)
         result = state_remove(&lifecycle->state);
     if (result == 0)
@@ -313,7 +323,9 @@ int lifecycle_sweep(struct state *state)
         error_clear();
         result = state_clear(&lifecycle.state);
     } else if (result == 0 && is_left_over(&lifecycle)) {
-        result = state_clear(&lifecycle.state);
+        result = lifecycle_end_cgroup(&lifecycle);
+        if (result == 0)
+            result = state_clear(&lifecycle.state);
         if (result == 0)
             hooks_run_all(&lifecycle.record.poststop, HOOK_POSTSTOP, &lifecycle.record,
                           status_name(STATUS_STOPPED), 0);

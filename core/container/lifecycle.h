@@ -26,7 +26,8 @@ const char *status_name(enum status status);
 struct lifecycle {
     struct state state;
     struct record record;
-    bool recorded; /* there is a record; else its creation was begun, or was killed before that */
+    bool recorded;  /* there is a record; else its creation was begun, or was killed before that */
+    bool this_boot; /* the record is of it */
     enum status status;
     int proc; /* /proc */
 };
@@ -68,6 +69,19 @@ int lifecycle_delete(struct lifecycle *lifecycle, bool force);
 
 /* Remove it after a failure, whose record stays. */
 void lifecycle_discard(struct lifecycle *lifecycle);
+
+/* Stop all of its processes, or let them go on, by its cgroup. Returns 0 or a negative errno
+ * (recorded). */
+int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze);
+
+/* ---- for the parts of this ---- */
+
+/* By its cgroup, whether it is frozen: 1, 0 (also without one), or a negative errno (recorded). */
+int lifecycle_is_frozen(const struct lifecycle *lifecycle);
+/* A signal to all in it. -ENOENT (not recorded): it has none. */
+int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number);
+/* Kill what is in it, and remove it, if it has one. */
+int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
 
 /* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is
  * a container that somebody may want (-EEXIST, recorded). Returns 0 or a negative errno (recorded).

@@ -23,6 +23,7 @@ int setup_sources(struct container *container);        /* of bind mounts, before
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
 int setup_terminal(struct container *container);       /* process.terminal, consoleSize */
+int setup_null_streams(struct container *container);   /* standard streams that are /dev/null */
 int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
 int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
 int setup_attach_root(struct container *container);    /* root.path */
@@ -42,6 +43,12 @@ int setup_execute(struct container *container);
  * of the host, and startContainer, with the program's own rights. */
 int setup_create_hooks(struct container *container);
 int setup_start_hooks(struct container *container);
+
+/* linux.seccomp: before the ids change, without noNewPrivileges; else just before the execution,
+ * but while the parent still listens, if it has to hand over the filter's listener. */
+int setup_seccomp_early(struct container *container);
+int setup_seccomp_notify(struct container *container);
+int setup_seccomp_late(struct container *container);
 
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */

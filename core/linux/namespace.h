@@ -66,3 +66,7 @@ int namespace_inode(int proc, pid_t pid, enum namespace_type type, uint64_t *ino
 /* Is the pid namespace of that process the one with this inode number, or was it made in that one,
  * or in one that was? Returns 1, 0, or a negative errno which is not recorded. */
 int namespace_is_below(int proc, pid_t pid, uint64_t inode);
+
+/* Join the namespaces of those types of a process, by one setns(2): all or none, and of no other
+ * process (Linux 5.8). Returns 0 or a negative errno (recorded). */
+int namespace_join_process(int pidfd, const int fds[NAMESPACE_TYPES]);

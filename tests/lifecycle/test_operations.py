@@ -29,12 +29,18 @@ TABLE = {
     ("delete", "c"): {"missing": MISSING, "created": (None, "missing"), "running": RUNNING,
                       "stopped": (None, "missing")},
     ("delete", "--force", "c"): {"missing": None, "created": (None, "missing"),
-                                 "running": (None, "missing"), "stopped": (None, "missing")},
+                                 "running": (None, "missing"), "stopped": (None, "missing"),
+                                 "paused": (None, "missing")},
     ("create", "c"): {"missing": (None, "created"), "created": "container ID c is in use",
                       "running": "container ID c is in use", "stopped": "container ID c is in use"},
     ("run", "--detach", "c"): {"missing": (None, "running"), "created": "container ID c is in use",
                                "running": "container ID c is in use",
                                "stopped": "container ID c is in use"},
+    ("pause", "c"): {"missing": MISSING, "created": (None, "paused"), "running": (None, "paused"),
+                     "stopped": "container not running", "paused": None},
+    ("resume", "c"): {"missing": MISSING, "created": "container not paused",
+                      "running": "container not paused", "stopped": "container not running",
+                      "paused": (None, "running")},
     ("ps", "c"): {"missing": MISSING, "created": None, "running": None, "stopped": None},
     ("list",): {"missing": None, "created": None, "running": None, "stopped": None},
 }
@@ -48,6 +54,9 @@ class Operations(LifecycleTest):
         pid = self.create("c")
         if state == "running":
             self.good("start", "c")
+        elif state == "paused":
+            self.good("start", "c")
+            self.good("pause", "c")
         elif state == "stopped":
             self.good("start", "c")
             self.stop("c")
@@ -60,7 +69,19 @@ class Operations(LifecycleTest):
         pid = self.record("c")["init"]["pid"]
         if process_state(pid) in (None, "Z", "X"):
             return "stopped"
+        if self.is_frozen(pid):
+            return "paused"
         return "running" if b"sigwait" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() else "created"
+
+    @staticmethod
+    def is_frozen(pid):
+        """By the version 2 cgroup that the kernel says it is in."""
+        line = [l for l in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines() if l.startswith("0::")]
+        for mount in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            events = pathlib.Path(mount + line[0][3:], "cgroup.events")
+            if events.exists():
+                return "frozen 1" in events.read_text()
+        return False
 
     def test_table(self):
         for operation, row in TABLE.items():

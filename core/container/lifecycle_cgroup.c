@@ -1,0 +1,77 @@
+/* The cgroup of a container that exists.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/text.h"
+#include "core/container/lifecycle.h"
+#include "core/linux/cgroup.h"
+
+/* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
+#define PATIENCE 10000
+
+/* Find it. Returns 0, -ENOENT (not recorded) where it has none, or a negative errno (recorded). */
+static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
+{
+    if (!lifecycle->recorded || !lifecycle->this_boot || !lifecycle->record.cgroup[0])
+        return -ENOENT;
+    autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (self < 0)
+        return fail(errno, "cannot open /proc/self");
+    return cgroup_find(cgroup, self, lifecycle->record.cgroup);
+}
+
+/* Whatever is in it is killed. */
+int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result == -ENOENT && !error_is_set())
+        return 0;
+    return result < 0 ? result : cgroup_end(&cgroup);
+}
+
+int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result < 0)
+        return result;
+    return number == SIGKILL ? cgroup_kill(&cgroup) : cgroup_signal(&cgroup, number);
+}
+
+int lifecycle_is_frozen(const struct lifecycle *lifecycle)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result == -ENOENT && !error_is_set())
+        return 0;
+    result = result < 0 ? result : cgroup_is_frozen(&cgroup);
+    if (result != -ENOENT)
+        return result;
+    /* Somebody has removed it. */
+    error_clear();
+    return 0;
+}
+
+int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    const char *id = state_id(&lifecycle->state);
+    if (lifecycle->status == STATUS_STOPPED || lifecycle->status == STATUS_CREATING)
+        return fail_state(ESRCH, "%s: container not running", id);
+    if (!freeze && lifecycle->status != STATUS_PAUSED)
+        return fail_state(EINVAL, "%s: container not paused", id);
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result == -ENOENT && !error_is_set())
+        return fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
+    if (result < 0)
+        return result;
+    return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
+}
