@@ -61,8 +61,9 @@ class Engine(Folder):
         return self.ask("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name)[0].strip()
 
     def states(self):
-        """What is left in the runtime's own directory."""
-        return sorted(os.listdir("/run/shimbox")) if os.path.isdir("/run/shimbox") else []
+        """What is left in the runtime's own directory, but for its cache."""
+        names = os.listdir("/run/shimbox") if os.path.isdir("/run/shimbox") else []
+        return sorted(name for name in names if not name.startswith("."))
 
     def test_run(self):
         self.assertEqual(self.start("sh", "-c", "echo out; echo err >&2; exit 3", options=["--rm"], status=3),
@@ -98,6 +99,12 @@ class Engine(Folder):
         self.ask("kill", "life")
         self.ask("wait", "life")
         self.assertEqual(self.state("life"), "exited 137")
+        self.ask("start", "life")
+        self.ask("pause", "life")
+        self.assertEqual(self.state("life"), "paused 0")
+        self.ask("unpause", "life")
+        self.assertEqual(self.state("life"), "running 0")
+        self.ask("stop", "--time=20", "life")
         self.ask("rm", "life")
         self.assertEqual(self.states(), [])
 
