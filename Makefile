@@ -77,7 +77,7 @@ RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(ALIGNMENT) $(CFLAG
 # pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
 # Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
-JSON := -ljson-c -lcap-ng
+JSON := -ljson-c -lcap-ng -lseccomp
 ifneq ($(SMALL),)
 # Two segments, not four: up to two pages less of file and of memory. Ten kilobytes of text and
 # tables can be executed then, beside three times as much code that offers all they could.
@@ -93,7 +93,7 @@ DEBUG_CC ?= gcc
 DEBUG := $(LANGUAGE) $(WARNINGS) -O1 -g -fno-omit-frame-pointer -fstack-protector-strong \
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-pie
 # The tests start it ten thousands of times: without libraries to relocate that takes half as long.
-DEBUG_LIBRARIES := -no-pie -static-libasan -static-libubsan -l:libjson-c.a -l:libcap-ng.a
+DEBUG_LIBRARIES := -no-pie -static-libasan -static-libubsan -l:libjson-c.a -l:libcap-ng.a -l:libseccomp.a
 
 # $(call record,FILE,TEXT): FILE holds TEXT, and is newer than whatever was made with another one.
 same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
@@ -292,7 +292,7 @@ build/fuzz/core.a: $(CORE:%.c=build/fuzz/obj/%.o)
 	$(Q)ar rcs $@ $^
 build/tests/fuzz/%: tests/fuzz/%.c build/fuzz/core.a
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer -o $@ $< build/fuzz/core.a -ljson-c -lcap-ng
+	$(Q)$(FUZZ_CC) $(FUZZ) -fsanitize=fuzzer -o $@ $< build/fuzz/core.a -ljson-c -lcap-ng -lseccomp
 
 # The same commit gives the same bytes; outside git, the same files do.
 TARBALL := build/shimbox-$(VERSION).tar.gz

@@ -27,7 +27,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 build_packages=(gcc make musl-dev linux-libc-dev dpkg-dev)
 cross_packages=(gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross)
-debug_packages=(libc6-dev libjson-c-dev libcap-ng-dev libcmocka-dev) # and the tests of core
+debug_packages=(libc6-dev libjson-c-dev libcap-ng-dev libseccomp-dev libcmocka-dev) # and the tests of core
 test_packages=(
     hyperfine musl-tools bubblewrap                     # tests/bench
     bats python3 python3-jsonschema golang-github-opencontainers-specs-dev jq file binutils git
@@ -231,8 +231,8 @@ fetch_sources() {
     mkdir -p build/deps/sources.new
     cd build/deps/sources.new
     # apt checks the archive's signature, the index' hash and each file's; dpkg-source unpacks.
-    apt-get "${apt[@]}" source --download-only --only-source json-c libcap-ng
-    for name in json-c libcap-ng; do
+    apt-get "${apt[@]}" source --download-only --only-source json-c libcap-ng libseccomp
+    for name in json-c libcap-ng libseccomp; do
         dpkg-source --no-check -x "$name"_*.dsc "$name"
     done
     cd "$top"
@@ -416,6 +416,89 @@ build_libcap_ng() {
     cp "$from/cap-ng.h" "$deps/include/"
 }
 
+# Of its table of system calls, only the columns of the architectures that a kernel for this one runs:
+# a sixth of the size. The library takes a column as an offset into a row that has all of them.
+# Sorted by name, where its own build makes a perfect hash with gperf, which would be twice as large.
+write_syscall_table() {
+    local csv=$1 first=2 last=4 number=short
+    # On arm a few numbers are larger.
+    [ "$arch" = x86_64 ] || first=5 last=6 number=int
+    printf '#include <string.h>\n#include <seccomp.h>\n#include "syscalls.h"\n'
+    LC_ALL=C sort -t , -k 1,1 "$csv" | awk -F , -v first="$first" -v last="$last" -v number="$number" '
+        /^#/ {
+            for (i = first; i <= last; i++) {
+                members = members " " number " " $i ";"
+                cases = cases "    case OFFSET_ARCH(" $i "): return rows[row]." $i ";\n"
+            }
+            next
+        }
+        NF {
+            row = ""
+            for (i = first; i <= last; i++)
+                row = row ", " ($i == "PNR" ? "__PNR_" $1 : $i)
+            rows = rows "    {" at + 0 row "},\n"
+            pool = pool "    \"" $1 "\\0\"\n"
+            at += length($1) + 1
+        }
+        END {
+            print "static const char pool[] =\n" pool "    ;"
+            print "static const struct { unsigned short name;" members " } rows[] = {\n" rows "};"
+            print "static int column(unsigned row, int offset)\n{\n    switch (offset) {\n" cases "    }"
+            print "    return __NR_SCMP_ERROR;\n}"
+        }'
+    cat <<'END'
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+int syscall_resolve_name(const char *name, int offset)
+{
+    unsigned low = 0, high = ROWS;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        int order = strcmp(name, pool + rows[middle].name);
+        if (order == 0)
+            return column(middle, offset);
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return __NR_SCMP_ERROR;
+}
+const char *syscall_resolve_num(int number, int offset)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        if (column(i, offset) == number)
+            return pool + rows[i].name;
+    }
+    return NULL;
+}
+END
+}
+
+# What its configure and make would do, without the architectures of other kernels: their
+# definitions are weak, so that the library takes them for unknown. Nor its iterator over the table,
+# which is for its tests.
+build_libseccomp() {
+    local from=$top/build/deps/sources/libseccomp work=$deps/libseccomp name family=(x86 x86_64 x32)
+    [ "$arch" = x86_64 ] || family=(arm aarch64)
+    rm -rf "$work"
+    mkdir -p "$work"
+    echo '#define HAVE_LINUX_SECCOMP_H 1' >"$work/configure.h"
+    sed -n 's/^[[:space:]]*return &\(arch_def_[a-z0-9_]*\);/\1/p' "$from/src/arch.c" | sort -u |
+        grep -v -x -F "$(printf 'arch_def_%s\n' "${family[@]}")" |
+        sed 's/.*/#pragma weak &/' >"$work/others.h"
+    write_syscall_table "$from/src/syscalls.csv" >"$work/table.c"
+    cd "$work"
+    for name in api arch db gen_bpf hash helper syscalls system "${family[@]/#/arch-}"; do
+        printf '%s\0' "$from/src/$name.c"
+    done | xargs -0 -n 1 -P 2 \
+        "$deps/cc" "${library_flags[@]}" -include "$work/others.h" -I"$work" -I"$from/include" -c
+    "$deps/cc" "${library_flags[@]}" -I"$work" -I"$from/include" -I"$from/src" -c table.c
+    cd "$top"
+    rm -f "$deps/lib/libseccomp.a"
+    "${cc/%gcc/ar}" rcsD "$deps/lib/libseccomp.a" "$work"/*.o
+    cp "$from"/include/seccomp*.h "$deps/include/"
+}
+
 source_version() {
     sed -n '1s/^[^(]*(\([^)]*\)).*/\1/p' "build/deps/sources/$1/debian/changelog"
 }
@@ -426,14 +509,18 @@ check_libraries() {
     cat >"$program" <<'END'
 #include <cap-ng.h>
 #include <json-c/json.h>
+#include <seccomp.h>
 int main(void)
 {
-    return capng_name_to_capability("kill") + (json_tokener_parse("{}") != NULL);
+    return capng_name_to_capability("kill") + (json_tokener_parse("{}") != NULL) +
+           (seccomp_init(SCMP_ACT_ALLOW) != NULL);
 }
 END
-    "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng ||
-        die "json-c and libcap-ng are not there as static libraries for musl; see what the linker said." \
-            "Needed: their headers, libjson-c.a and libcap-ng.a (a distribution's -dev, -static packages)."
+    "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng -lseccomp ||
+        die "json-c, libcap-ng and libseccomp are not there as static libraries for musl; see what the" \
+            "linker said." \
+            "Needed: their headers, libjson-c.a, libcap-ng.a and libseccomp.a (a distribution's -dev," \
+            "-static packages)."
     rm -f build/deps/probe "$program"
 }
 
@@ -442,7 +529,8 @@ END
 # Everything that goes into the libraries, as text: compiler, headers, and how they are built.
 library_key() {
     printf '%s\n' "$top" "$cc" "${library_flags[@]}"
-    declare -f find_musl describe_toolchain write_wrapper build_json_c build_libcap_ng
+    declare -f find_musl describe_toolchain write_wrapper build_json_c build_libcap_ng write_syscall_table \
+        build_libseccomp
     local name
     if [ "$packager" = apt ]; then
         for name in "${packages[@]}"; do
@@ -470,11 +558,12 @@ plan_libraries() {
         later "toolchain and libraries of this system" "$set; describe_toolchain; check_libraries"
     else
         need_packages "${packages[@]}"
-        [ -d build/deps/sources ] || [[ ${plan[*]} == *fetch_sources* ]] ||
-            later "source packages of json-c and libcap-ng" fetch_sources
+        [ -d build/deps/sources/libseccomp ] || [[ ${plan[*]} == *fetch_sources* ]] ||
+            later "source packages of json-c, libcap-ng and libseccomp" fetch_sources
         [ "$arch" = "$native" ] || [ -d "$deps/musl" ] ||
             later "musl for $arch" "$set; fetch_foreign_musl"
         later "@libcap-ng@ against musl, $arch" "$set; describe_toolchain; build_libcap_ng"
+        later "@libseccomp@ against musl, $arch" "$set; build_libseccomp"
         later "@json-c@ against musl, $arch" "$set; build_json_c"
     fi
     plan[${#plan[@]} - 1]+="; $set; versions=(); know_packages; library_key | sha256sum >$deps/key"
@@ -495,7 +584,8 @@ find_compiler() {
         return
     fi
     die "no apt-get, and no compiler for musl (cc on a musl system, or musl-gcc). Needed: such a" \
-        "compiler, make, Linux' headers, and static libraries of json-c and libcap-ng for musl."
+        "compiler, make, Linux' headers, and static libraries of json-c, libcap-ng and" \
+        "libseccomp for musl."
 }
 
 # run_make ARCH TARGET...: variables given to us are in the environment.

@@ -153,6 +153,7 @@ struct occasions {
     struct config *config;
     bool strict;
     int *overlay; /* own_binary_protect() */
+    int state;    /* -1: none */
 };
 
 /* Warnings change nothing, so they need not hold up what does. */
@@ -160,6 +161,11 @@ static void warn(void *context)
 {
     const struct occasions *occasions = context;
     bundle_warn(occasions->config, occasions->strict);
+}
+
+static void warn_of(const char *text)
+{
+    report_warning("%s", text);
 }
 
 static int release(void *context)
@@ -197,11 +203,18 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
+    container.strict = values->strict;
+    container.unlimited = uses_default(values);
+    container.warn = warn_of;
+    container.state = occasions->state;
     container.driver = &driver;
     container.driver_context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
+    if (container.cgroup.oom_kills > 0)
+        report_warning("out of memory: the kernel has killed %llu of the container's processes",
+                       (unsigned long long)container.cgroup.oom_kills);
     step("release the container");
     container_free(&container);
     return result;
@@ -271,7 +284,7 @@ static int run_container(const struct call *call)
     if (operands.id && state_claim(&state, call->globals->root, operands.id) < 0)
         return -EINVAL;
     struct config config = {0};
-    struct occasions occasions = {&config, values->strict, &overlay};
+    struct occasions occasions = {&config, values->strict, &overlay, state.fd};
     if (uses_default(values) && access("config.json", F_OK) == 0)
         report_warning("config.json is here, but not used (to use it: run --bundle .)");
     return run_some_form(values, choose_form(call->globals->rootless), &operands, &occasions);

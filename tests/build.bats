@@ -167,7 +167,7 @@ END
     system_of_musl "gcc -nostdinc" # finds no header
     run_split env PATH="$shims" ./build.sh
     assert_status 1
-    assert_stderr_has "libjson-c.a and libcap-ng.a"
+    assert_stderr_has "libjson-c.a, libcap-ng.a and libseccomp.a"
     rm "$shims/cc"
     run_split env PATH="$shims" ./build.sh
     assert_status 1
@@ -324,6 +324,7 @@ what_apt_knows() {
     assert_status 0
     [ -e build/deps/sources/json-c/json_tokener.h ]
     [ -e build/deps/sources/libcap-ng/src/cap-ng.h ]
+    [ -e build/deps/sources/libseccomp/src/syscalls.csv ]
     diff <(echo "$before") <(what_apt_knows)
 }
 

@@ -9,9 +9,11 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/container/resources.h"
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
+#include "core/linux/seccomp.h"
 
 struct config;
 struct driver;
@@ -46,6 +48,7 @@ struct container {
     const char *id;           /* the container's name, NULL: it has none */
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
+    int state;                /* directory of its ID, not owned; -1: none */
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
@@ -57,6 +60,9 @@ struct container {
     bool wait_for_hooks; /* the driver has something to do before the root is changed */
     int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
                             over; -1: it need not. In the child, once started: open for writing */
+    bool strict;                    /* limits that cannot be set here are an error, not a warning */
+    bool unlimited;                 /* the limits of the default specification alone need no cgroup */
+    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */
@@ -75,9 +81,12 @@ struct container {
     struct rlimit files;             /* the caller's, while more may be open; else all 0 */
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
                                         the container's own */
+    struct filter_program filter;    /* of system calls */
+    int listener;                    /* connection to who answers some of those, -1: nobody */
     struct text
-        earlier_children; /* what the process had when it became shimbox; not the container's */
-    sigset_t signals;     /* signal mask of the caller */
+        earlier_children;     /* what the process had when it became shimbox; not the container's */
+    sigset_t signals;         /* signal mask of the caller */
+    struct own_cgroup cgroup; /* made when the container is */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

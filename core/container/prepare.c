@@ -15,6 +15,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/seccomp.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
@@ -29,8 +30,11 @@ void container_init(struct container *container, const struct config *config)
                                     .root = -1,
                                     .exe = -1,
                                     .channel = -1,
+                                    .state = -1,
+                                    .listener = -1,
                                     .start_fifo = -1,
                                     .join_process = -1,
+                                    .cgroup = NO_OWN_CGROUP,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -49,7 +53,10 @@ void container_close(struct container *container)
     close_fd(&container->proc);
     close_fd(&container->root);
     close_fd(&container->exe);
+    close_fd(&container->listener);
     close_fd(&container->start_fifo);
+    close_fd(&container->cgroup.fd);
+    cgroup_close(&container->cgroup.place);
 }
 
 void container_free(struct container *container)
@@ -61,9 +68,11 @@ void container_free(struct container *container)
         setrlimit(RLIMIT_NOFILE, &container->files);
     idmaps_free(&container->own_maps);
     text_free(&container->earlier_children);
+    resource_settings_free(&container->cgroup.settings);
     free_pointer(&container->options);
     free_pointer(&container->sources);
     free_pointer(&container->mappings);
+    free_pointer(&container->filter.code);
     free_pointer(&container->given_mounts);
     free_pointer(&container->given_mappings);
 }
@@ -340,7 +349,11 @@ static int prepare(struct container *container)
     if (result == 0)
         result = check_program(container);
     if (result == 0)
+        result = resources_prepare(container);
+    if (result == 0)
         result = container_parse_mounts(container);
+    if (result == 0)
+        result = filter_prepare(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
         result = process_list_children(container->proc, getpid(), &container->earlier_children);

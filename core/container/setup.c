@@ -176,6 +176,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
     STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
     STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
+    STEP("enter cgroup", "/linux/cgroupsPath", setup_cgroup)                                       \
     STEP("start session", "", start_session)                                                       \
     STEP("join session keyring", "", setup_keyring)                                                \
     STEP("set hostname", "/hostname", set_hostname)                                                \
@@ -202,6 +203,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
     STEP("set memory policy", "/linux/memoryPolicy", setup_memory_policy)                          \
     STEP("set personality", "/linux/personality", setup_personality)                               \
+    STEP("load system call filter", "/linux/seccomp", setup_seccomp_early)                         \
     STEP("own standard streams", "/process/user", own_stdio)                                       \
     STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
     STEP("become user", "/process/user", become_user)                                              \

@@ -39,6 +39,12 @@ int setup_working_directory(struct container *container);         /* process.cwd
 int setup_working_directory_as_user(struct container *container); /* once more, if root could not */
 int setup_execute(struct container *container);
 
+/* linux.seccomp: before the ids change, without noNewPrivileges; else just before the execution,
+ * but while the parent still listens, if it has to hand over the filter's listener. */
+int setup_seccomp_early(struct container *container);
+int setup_seccomp_notify(struct container *container);
+int setup_seccomp_late(struct container *container);
+
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
 int setup_keyring(struct container *container); /* a session keyring of its own */

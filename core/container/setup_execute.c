@@ -258,7 +258,9 @@ int setup_execute(struct container *container)
     if (number)
         return fail_program(number, argv[0]);
     if (container->start_fifo >= 0) {
-        result = start_wait(container);
+        result = setup_seccomp_notify(container);
+        if (result == 0)
+            result = start_wait(container);
     } else {
         step("follow the parent");
         result = follow_parent(container);
@@ -268,6 +270,8 @@ int setup_execute(struct container *container)
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
     step("reset signals");
     result = process_reset_signals();
+    if (result == 0)
+        result = setup_seccomp_late(container);
     if (result < 0)
         return result;
     trace_execution();

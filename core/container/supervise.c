@@ -142,7 +142,7 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-int supervise_container(const struct container *container, struct process *child, int *channel)
+int supervise_container(struct container *container, struct process *child, int *channel)
 {
     struct relay relay;
     relay_init(&relay);

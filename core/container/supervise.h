@@ -11,4 +11,4 @@ struct process;
  * already. Returns the exit code or a negative errno (recorded); in both cases the child is gone
  * and so is everything that it left behind. With a start fifo: 0, and the child, who is nobody's to
  * end any more, waits there. */
-int supervise_container(const struct container *container, struct process *child, int *channel);
+int supervise_container(struct container *container, struct process *child, int *channel);

@@ -14,6 +14,8 @@
 #include "core/container/driver.h"
 #include "core/container/idmap.h"
 #include "core/container/launch.h"
+#include "core/container/resources.h"
+#include "core/container/seccomp.h"
 #include "core/container/setup.h"
 #include "core/container/supervision.h"
 #include "core/container/sync.h"
@@ -162,6 +164,8 @@ static int make_ready(struct supervision *supervision)
     if (result == 0 && supervision->container->privileged)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
+        result = resources_limit(supervision->container);
+    if (result == 0)
         result = write_pid_file(supervision);
     return result < 0 ? result : ask(supervision, READY);
 }
@@ -203,6 +207,16 @@ static int idmap_for_child(const struct supervision *supervision, uint32_t numbe
         return result;
     }
     return sync_send(supervision->channel, SYNC_IDMAPPED);
+}
+
+/* Once, when all else is done, and only if the filter asks. */
+static int hand_over_listener(struct supervision *supervision, int listener)
+{
+    struct container *container = supervision->container;
+    if (!supervision->released || container->listener < 0 || listener < 0)
+        return fail(EPROTO, "message out of order from the container");
+    int result = filter_hand_over(container, supervision->child->pid, listener);
+    return result < 0 ? result : sync_send(supervision->channel, SYNC_SECCOMP_DONE);
 }
 
 static int tell_running(const struct container *container)
@@ -262,6 +276,8 @@ int supervision_hear(struct supervision *supervision)
         return make_hooks(supervision);
     case SYNC_READY:
         return make_ready(supervision);
+    case SYNC_SECCOMP:
+        return hand_over_listener(supervision, fd);
     case SYNC_CREATED:
         return leave(supervision);
     case SYNC_EOF:

@@ -15,7 +15,7 @@ struct relay;
 enum occasion { NOTHING, MADE, HOOKS, READY };
 
 struct supervision {
-    const struct container *container;
+    struct container *container;
     struct process *child;
     int channel;         /* -1 once the program runs */
     struct relay *relay; /* of its terminal */

@@ -11,6 +11,8 @@
  *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
+ *       (hands it over)           <--SECCOMP--  (only if it asks) its filter's listener
+ *                                 ---DONE-->
  *                                 <--ERROR---  instead of any of its messages
  *                                 <-CREATED--  (only with a start fifo) it waits there: the last
  *                                              message, nobody listens any more
@@ -35,6 +37,8 @@ enum sync_type {
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
+    SYNC_SECCOMP,  /* with the listener of the filter that was loaded */
+    SYNC_SECCOMP_DONE,
     SYNC_HOOKS,
     SYNC_HOOKS_DONE,
     SYNC_CREATED,

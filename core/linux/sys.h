@@ -39,6 +39,12 @@
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
 #endif
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
 #ifndef MOVE_MOUNT_BENEATH
 #define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
 #endif
@@ -308,6 +314,12 @@ static inline int sys_sched_getscheduler(pid_t thread)
 static inline int sys_sched_getparam(pid_t thread, void *parameters)
 {
     return (int)syscall(SYS_sched_getparam, thread, parameters);
+}
+
+/* attributes: a union bpf_attr. */
+static inline int sys_bpf(int command, void *attributes, size_t size)
+{
+    return (int)syscall(SYS_bpf, command, attributes, size);
 }
 
 /* linux/module.h; Linux 5.17 */

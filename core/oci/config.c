@@ -193,7 +193,9 @@ void config_free(struct config *config)
     free(config->sysctls);
     free(config->masked_paths);
     free(config->readonly_paths);
+    filter_profile_free(&config->seccomp);
     idmaps_free(&config->maps);
+    resources_free(&config->resources);
     json_object_put(config->document);
     *config = (struct config){0};
 }

@@ -18,6 +18,7 @@ int config_read_linux(struct config *config, const struct json_field *root);
  * latter needs the namespaces and the domain name. */
 int config_read_schedule(struct config *config, const struct json_field *process_field);
 int config_read_kernel(struct config *config, const struct json_field *linux_field);
+int config_read_seccomp(struct config *config, const struct json_field *linux_field);
 
 /* A member that must be there, whose text stands for a number: number() knows it, or returns -1.
  * Returns 0 or a negative errno (recorded). */

@@ -15,6 +15,8 @@ import subprocess
 
 from foreign import SECONDS, ForeignTest, system_call
 from parent import ANSWERS, Parent
+from test_seccomp import NUMBERS, number, profile, rule
+from test_seccomp_notify import Agent
 
 SYS_OPEN_TREE, AT_FDCWD = 428, -100
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE = 1, 0o2000000, 0x8000
@@ -63,6 +65,28 @@ class Created(ForeignTest):
                     facts = {"dumpable": "1", "fds": "0 1 2", "uid": str(uid), "pdeathsig": "0"}
                     self.assertEqual({key: result.facts[key] for key in facts}, facts)
                     self.assertEqual(result.stderr, "")
+
+    def test_filter(self):
+        """A filter is loaded before or after the wait; who answers hears of it before, in any case."""
+        call = f"call={number('getppid')}"
+        for no_new_privs in (False, True):
+            for action in ("ERRNO", "NOTIFY"):
+                with self.subTest(action, no_new_privs=no_new_privs):
+                    config = self.config(call, "seccomp")
+                    config["process"]["noNewPrivileges"] = no_new_privs
+                    path = f"{self.dir}/agent"
+                    config["linux"]["seccomp"] = profile("ALLOW", rule(action, "getppid"), listenerPath=path)
+                    agent = Agent(path, {NUMBERS["getppid"]: 1}) if action == "NOTIFY" else None
+                    parent, pid = self.create(config)
+                    if agent:
+                        self.wait_for(lambda asked=agent: asked.pid_seen, "the agent heard of nothing")
+                    self.assertEqual(self.start_it(), "0")
+                    result = self.result(parent)
+                    self.assertEqual(self.reap(pid), 0)
+                    self.assertEqual(result.facts, {call.replace("=", ":"): "EPERM", "seccomp": "2"})
+                    if agent:
+                        agent.end()
+                        os.unlink(path)
 
     def test_not_executed(self):
         config = self.config()

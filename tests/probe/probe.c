@@ -44,6 +44,9 @@
 //   reenter=PATH (P) unmounts PATH, then enters its own mount namespace, opened before: .unmount=
 //                  .enter=
 //   tiocsti=FD     pushes one byte into a terminal's input
+//   call=NUMBER[:ARGUMENT...]  a system call by its number: ok, an errno's name, `trap` (SIGSYS,
+//                  and a handler for it ran), `thread killed`, or .signal=N: the process was
+//   call-int80 call-x32  the same by the other two ways into an x86-64 kernel
 // Actions:
 //   sleep=MS  exit=CODE  raise=SIGNAL  print=TEXT
 //   orphans=N      leaves N children behind, ended already, a thousand at a time
@@ -302,7 +305,8 @@ long read_whole(const char *path, char *buffer, size_t size)
 
 static const struct fact *find_fact(const char *name)
 {
-    const struct fact *const lists[] = {process_facts, state_facts, file_facts, kernel_facts};
+    const struct fact *const lists[] = {process_facts, state_facts, file_facts, kernel_facts,
+                                        syscall_facts};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (const struct fact *fact = lists[i]; fact->name; fact++) {

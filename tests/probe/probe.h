@@ -19,6 +19,7 @@ extern const struct fact process_facts[];
 extern const struct fact state_facts[];
 extern const struct fact file_facts[];
 extern const struct fact kernel_facts[];
+extern const struct fact syscall_facts[];
 
 // The command line of the probe.
 extern char **all_arguments;
