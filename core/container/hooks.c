@@ -241,6 +241,7 @@ int hooks_run(const struct hooks *hooks, enum hook_type type, const struct recor
     size_t next = 0;
     if (hooks->count == 0)
         return 0;
+    step("execute hooks");
     int result = tell_state(&state, record, status, pid);
     return result < 0 ? result : run_from(hooks, type, &state, &next);
 }
@@ -252,6 +253,7 @@ void hooks_run_all(const struct hooks *hooks, enum hook_type type, const struct 
     size_t next = 0;
     if (hooks->count == 0)
         return;
+    step("execute hooks");
     int result = tell_state(&state, record, status, pid);
     while (result < 0 || next < hooks->count) {
         if (result == 0)
