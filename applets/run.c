@@ -17,14 +17,14 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
-#include "core/base/text.h"
 #include "core/base/trace.h"
+#include "core/container/bundle.h"
 #include "core/container/container.h"
+#include "core/container/driver.h"
 #include "core/container/state.h"
 #include "core/linux/capability.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
-#include "core/oci/json.h"
 #include "core/oci/spec_default.h"
 #include "core/oci/spec_edit.h"
 
@@ -120,29 +120,7 @@ static int load_config(const struct run_options *values, enum spec_form form, st
     if (values->tty)
         return fail_usage("--tty: not together with --bundle or --config (which can have "
                           "process.terminal)");
-    step("read the configuration");
-    autofree char *path = NULL;
-    autoclose int file = -1;
-    const char *name = values->config;
-    if (!name && asprintf(&path, "%s/config.json", values->bundle) < 0)
-        return fail(ENOMEM, "cannot open bundle %s", values->bundle);
-    if (name && strcmp(name, "-") == 0) {
-        name = "standard input";
-        file = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    } else {
-        name = name ? name : path;
-        file = open(name, O_RDONLY | O_CLOEXEC);
-    }
-    if (file < 0) {
-        int result = fail(errno, "cannot open %s", name);
-        if (!values->config)
-            error_hint("make one with: shimbox spec --bundle %s", values->bundle);
-        return result;
-    }
-    autotext struct text text = {0};
-    int result = read_all(file, name, JSON_BYTES_MAX, &text);
-    return result < 0 ? result
-                      : config_parse(config, name, text.data ? text.data : "", text.length);
+    return bundle_read(config, values->bundle, values->config);
 }
 
 /* What is typed comes from standard input; if the configuration came from there, there is nothing
@@ -154,30 +132,6 @@ static void find_input(const struct run_options *values, const struct config *co
     autoclose int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (terminal >= 0)
         dup2(terminal, STDIN_FILENO);
-}
-
-struct unapplied {
-    bool strict;
-    bool found;
-};
-
-static void note_unapplied(void *context, const char *pointer, bool known)
-{
-    struct unapplied *unapplied = context;
-    const char *why = known ? "is not applied yet" : "is not known";
-    if (unapplied->strict && !unapplied->found)
-        fail_config(pointer, "%s (--strict)", why);
-    else if (!unapplied->strict)
-        report_warning("%s %s", pointer, why);
-    unapplied->found = true;
-}
-
-/* --strict: a field that is not applied is an error, before anything is done. */
-static int refuse_unapplied(const struct config *config)
-{
-    struct unapplied unapplied = {.strict = true};
-    config_unapplied(config, note_unapplied, &unapplied);
-    return unapplied.found ? -EINVAL : 0;
 }
 
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
@@ -194,20 +148,7 @@ static int enter_bundle(const struct run_options *values, char **rootfs, char **
     return result;
 }
 
-/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
-static void warn_ambient(const struct config_process *process)
-{
-    const struct capability_sets *sets = &process->capabilities;
-    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
-    for (int number = 0; process->uid != 0 && lost >> number; number++) {
-        if (lost >> number & 1)
-            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
-                           "permitted and inheritable",
-                           capability_name(number));
-    }
-}
-
-/* What is done on the occasions that container.h offers. */
+/* What is done on the occasions that driver.h offers. */
 struct occasions {
     struct config *config;
     bool strict;
@@ -218,23 +159,18 @@ struct occasions {
 static void warn(void *context)
 {
     const struct occasions *occasions = context;
-    struct unapplied unapplied = {.strict = false};
-    if (!occasions->strict)
-        config_unapplied(occasions->config, note_unapplied, &unapplied);
-    warn_ambient(&occasions->config->process);
+    bundle_warn(occasions->config, occasions->strict);
 }
 
-static void warn_of(const char *text)
-{
-    report_warning("%s", text);
-}
-
-static void release(void *context)
+static int release(void *context)
 {
     const struct occasions *occasions = context;
     close_fd(occasions->overlay);
     config_free(occasions->config);
+    return 0;
 }
+
+static const struct driver driver = {.setting_up = warn, .running = release};
 
 static int run_config(const struct run_options *values, const struct config *config,
                       const struct operands *operands, struct occasions *occasions)
@@ -244,7 +180,7 @@ static int run_config(const struct run_options *values, const struct config *con
     static char *embedded_program[] = {"shimbox", "--help", NULL};
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
-    int result = values->strict ? refuse_unapplied(config) : 0;
+    int result = values->strict ? bundle_refuse_unapplied(config) : 0;
     if (result == 0)
         result = enter_bundle(values, &rootfs, &pid_file);
     if (result < 0) {
@@ -263,10 +199,8 @@ static int run_config(const struct run_options *values, const struct config *con
     container.pid_file = pid_file;
     container.strict = values->strict;
     container.unlimited = uses_default(values);
-    container.warn = warn_of;
-    container.when_setting_up = warn;
-    container.when_running = release;
-    container.context = occasions;
+    container.driver = &driver;
+    container.driver_context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);

@@ -112,3 +112,15 @@ int log_open(const struct globals *globals)
     }
     return 0;
 }
+
+int log_use(const struct globals *globals, int fd)
+{
+    if (globals->log && globals->log[0])
+        return fail_usage("--log-fd: not together with --log");
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return fail(errno, "cannot use descriptor %d for the log", fd);
+    log_json = true;
+    report_log(report_high_fd(copy), write_record);
+    return 0;
+}

@@ -11,3 +11,7 @@ struct globals;
  * step where they are known, or runc's text form of that. Without --log it only checks the form.
  * Returns 0 or a negative errno (recorded). */
 int log_open(const struct globals *globals);
+
+/* Write the log to a copy of this descriptor, as JSON whatever --log-format says. Not together with
+ * --log. Returns 0 or a negative errno (recorded). */
+int log_use(const struct globals *globals, int fd);

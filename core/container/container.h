@@ -15,6 +15,7 @@
 #include "core/linux/namespace.h"
 
 struct config;
+struct driver;
 
 /* A mount that is held on to, and the file that its root is. */
 struct covered {
@@ -47,14 +48,16 @@ struct container {
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
     bool strict;              /* limits that this system cannot set are an error, not a warning */
+    bool limited_outside;     /* who has started this sees to cgroup, limits and devices */
     bool unlimited;           /* the limits of the default specification alone need no cgroup */
-    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
-    /* Two occasions to do what need not be done before, with context; NULL: nothing. While the
-     * child sets the container up; and once the program runs, when there is nothing to do but wait:
-     * the time to release what is not needed any more, the config too. */
-    void (*when_setting_up)(void *context);
-    void (*when_running)(void *context);
-    void *context;
+    /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
+    int *given_mounts;   /* a detached mount, instead of its source */
+    int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
+    const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
+    void *driver_context;
+    bool wait_for_hooks; /* the driver has something to do before the root is changed */
+    int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
+                            over; -1: it need not. In the child, once started: open for writing */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */
@@ -83,6 +86,7 @@ struct container {
     struct covered covered[2]; /* what is mounted on /proc and on /sys */
     struct dev_directory dev;
     bool enter_as_user; /* root may not enter the working directory, the user will try */
+    bool started;       /* has come past the start fifo */
     char **environment; /* of the program */
 };
 
@@ -110,3 +114,9 @@ bool container_joins_namespaces(const struct container *container);
  * was made is gone when this returns. The container must be prepared. Returns the exit code (the
  * program's, or 128 plus the signal) or a negative errno (recorded). */
 int container_run(struct container *container);
+
+/* Create the container up to where its program would be executed: it waits at the start fifo, which
+ * must be given. It is no longer tied to this process then, and becomes the child of whoever gets
+ * this one's orphans. Returns 0 or a negative errno (recorded); then everything that was made is
+ * gone. */
+int container_create(struct container *container);

@@ -30,7 +30,8 @@ static bool has_user_namespace(const struct container *container)
 
 static int check(const struct container *container, size_t i, const char *field)
 {
-    if (!has_maps(container, i) && !has_user_namespace(container))
+    bool given = container->mappings[i] >= 0;
+    if (!given && !has_maps(container, i) && !has_user_namespace(container))
         return fail_config(field, "idmap needs uidMappings and gidMappings, or a user namespace");
     if (!container->privileged) {
         int result = fail_config(field, "an ordinary user may not idmap mounts");
@@ -38,7 +39,7 @@ static int check(const struct container *container, size_t i, const char *field)
         return result;
     }
     /* The kernel would refuse it, because its ids are those of the container anyway. */
-    if (!has_maps(container, i) && !container->options[i].bind)
+    if (!given && !has_maps(container, i) && !container->options[i].bind)
         return fail_config(field, "a new file system has the container's ids already");
     return 0;
 }
@@ -67,7 +68,7 @@ int idmap_prepare(struct container *container)
         int result = check(container, i, field);
         if (result < 0)
             return result;
-        if (!has_maps(container, i))
+        if (!has_maps(container, i) || container->mappings[i] >= 0)
             continue;
         if (container->new_user &&
             userns_same_maps(&container->config->mounts[i].maps, container->maps))

@@ -11,6 +11,8 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/driver.h"
+#include "core/container/launch.h"
 #include "core/container/setup.h"
 #include "core/container/supervise.h"
 #include "core/container/sync.h"
@@ -47,6 +49,12 @@ bool container_joins_namespaces(const struct container *container)
             return true;
     }
     return false;
+}
+
+bool launch_is_awaited(const struct container *container)
+{
+    return container->new_user || container_joins_namespaces(container) ||
+           (container->driver && container->driver->made);
 }
 
 /* Lowering it takes privilege in the initial user namespace, and the file is the caller's only
@@ -177,9 +185,9 @@ static int clone_child(struct container *container, int channel, struct process 
     return pid < 0 ? pid : 0;
 }
 
-static int map_ids(const struct container *container, const struct process *child, int channel)
+int launch_map_ids(const struct container *container, const struct process *child, int channel)
 {
-    bool awaited = container->new_user || container_joins_namespaces(container);
+    bool awaited = launch_is_awaited(container);
     bool scores =
         container->config->process.has_oom_score && !container_joins_namespaces(container);
     if (scores || awaited)
@@ -216,7 +224,8 @@ static int map_ids(const struct container *container, const struct process *chil
     return result;
 }
 
-int container_run(struct container *container)
+/* Returns what supervise_container() does. */
+static int launch(struct container *container)
 {
     step("prepare for children and signals");
     /* Orphans of the container become our children, and are reaped, where it has no pid namespace.
@@ -247,16 +256,24 @@ int container_run(struct container *container)
         error_field("/linux/namespaces");
     }
     if (result == 0)
-        result = map_ids(container, &child, channel);
-    if (result == 0 && container->when_setting_up) {
-        step("look for fields that are not applied");
-        container->when_setting_up(container->context);
-    }
-    if (result == 0)
         result = supervise_container(container, &child, &channel);
-    /* Whatever has failed, and whoever is left in it. */
     process_end(&child);
-    resources_remove(container);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);
+    return result;
+}
+
+int container_run(struct container *container)
+{
+    close_fd(&container->start_fifo);
+    int result = launch(container);
+    resources_remove(container);
+    return result;
+}
+
+int container_create(struct container *container)
+{
+    int result = launch(container);
+    if (result < 0)
+        resources_remove(container);
     return result;
 }

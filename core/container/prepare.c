@@ -30,6 +30,7 @@ void container_init(struct container *container, const struct config *config)
                                     .exe = -1,
                                     .channel = -1,
                                     .cgroup = NO_OWN_CGROUP,
+                                    .start_fifo = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -50,6 +51,7 @@ void container_close(struct container *container)
     close_fd(&container->exe);
     close_fd(&container->cgroup.fd);
     cgroup_close(&container->cgroup.place);
+    close_fd(&container->start_fifo);
 }
 
 void container_free(struct container *container)
@@ -65,6 +67,8 @@ void container_free(struct container *container)
     free_pointer(&container->options);
     free_pointer(&container->sources);
     free_pointer(&container->mappings);
+    free_pointer(&container->given_mounts);
+    free_pointer(&container->given_mappings);
 }
 
 static bool is_bind(const struct config_mount *mount, const struct mount_options *options)
@@ -194,8 +198,10 @@ int container_parse_mounts(struct container *container)
     container->mappings = malloc((config->mount_count + 1) * sizeof(*container->mappings));
     if (!container->options || !container->sources || !container->mappings)
         return fail(ENOMEM, "cannot prepare %zu mounts", config->mount_count);
-    for (size_t i = 0; i < config->mount_count; i++)
-        container->sources[i] = container->mappings[i] = -1;
+    for (size_t i = 0; i < config->mount_count; i++) {
+        container->sources[i] = container->given_mounts ? container->given_mounts[i] : -1;
+        container->mappings[i] = container->given_mappings ? container->given_mappings[i] : -1;
+    }
     /* Of each mount: the parent's clone, the child's, the mapping. */
     rlimit_raise_files(64 + 3 * (uint64_t)config->mount_count, &container->files);
     for (size_t i = 0; i < config->mount_count; i++) {
@@ -210,8 +216,10 @@ int container_parse_mounts(struct container *container)
             return result;
         options->bind = is_bind(mount, options) && !options->remount;
         /* As other runtimes have it: the mappings alone do. */
-        options->idmap = options->idmap || mount->maps.uid.count > 0;
+        options->idmap = options->idmap || mount->maps.uid.count > 0 || container->mappings[i] >= 0;
         result = check_mount(mount, options, entry, field);
+        if (result == 0 && container->sources[i] >= 0 && !options->bind)
+            result = fail_config(entry, "a mount is given for what is no bind mount");
         if (result < 0)
             return result;
     }
@@ -262,7 +270,7 @@ static int pin_mounts(struct container *container)
     if (!container->privileged || !container->new_user)
         return 0;
     for (size_t i = 0; i < config->mount_count; i++) {
-        if (!container->options[i].bind)
+        if (!container->options[i].bind || container->sources[i] >= 0)
             continue;
         step("open %s", config->mounts[i].source);
         trace_field("/mounts/%zu/source", i);

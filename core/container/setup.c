@@ -13,6 +13,8 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/launch.h"
+#include "core/container/start.h"
 #include "core/container/sync.h"
 #include "core/linux/capability.h"
 #include "core/linux/credentials.h"
@@ -29,9 +31,7 @@ static int wait_for_mappings(struct container *container)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return fail(errno, "cannot follow the parent process");
-    return container->new_user || container_joins_namespaces(container)
-               ? sync_expect(container->channel, SYNC_MAPPED)
-               : 0;
+    return launch_is_awaited(container) ? sync_expect(container->channel, SYNC_MAPPED) : 0;
 }
 
 static int enter_user_namespace(struct container *container)
@@ -107,6 +107,16 @@ static int set_root_propagation(struct container *container)
     return mount_set_propagation(container->root, propagation, recursive);
 }
 
+/* What the host adds to the file systems has to come while its paths can still be named, and before
+ * anything is covered. */
+static int wait_for_hooks(struct container *container)
+{
+    if (!container->wait_for_hooks)
+        return 0;
+    int result = sync_send(container->channel, SYNC_HOOKS);
+    return result < 0 ? result : sync_expect(container->channel, SYNC_HOOKS_DONE);
+}
+
 /* The parent sets the limits of the program while the root is changed: after this, no descriptor
  * and no memory may be needed that a low limit would deny. */
 static int report_ready(struct container *container)
@@ -178,6 +188,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("attach root", "/root/path", setup_attach_root)                                           \
     STEP("mount file systems", "/mounts", setup_mounts)                                            \
     STEP("make devices", "/linux/devices", setup_devices)                                          \
+    STEP("wait for hooks", "/hooks", wait_for_hooks)                                               \
     STEP("make terminal", "/process/terminal", setup_terminal)                                     \
     STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
     STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
@@ -239,7 +250,10 @@ _Noreturn void setup_container(struct container *container)
 {
     trace_child("container");
     do_steps(container, wait_for_mappings, setup_execute);
-    sync_send_error(container->channel);
+    if (container->started)
+        start_send_error(container);
+    else
+        sync_send_error(container->channel);
     _exit(1);
 }
 

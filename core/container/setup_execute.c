@@ -18,6 +18,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/setup.h"
+#include "core/container/start.h"
 #include "core/linux/path.h"
 #include "core/linux/process.h"
 #include "core/linux/descriptors.h"
@@ -222,11 +223,15 @@ static int follow_parent(const struct container *container)
 /* Whatever was opened outside, by us or by who started us, may lead outside: it is gone before the
  * program's path is looked up, or an image could name a program behind /proc/self/fd
  * (CVE-2024-21626). Only the channel and the trace stay, which are no directories, and closed by
- * the exec. */
+ * the exec; and what start_wait() needs, and closes before anything is executed. */
 static int close_descriptors(struct container *container)
 {
-    const int kept[] = {container->channel, trace_descriptor()};
+    autoclose int fifo = take_fd(&container->start_fifo);
+    autoclose int proc = fifo >= 0 ? take_fd(&container->proc) : -1;
+    const int kept[] = {container->channel, trace_descriptor(), fifo, proc};
     container_close(container);
+    container->start_fifo = take_fd(&fifo);
+    container->proc = take_fd(&proc);
     return descriptors_close(3 + container->preserved_fds, kept, sizeof(kept) / sizeof(kept[0]));
 }
 
@@ -252,8 +257,12 @@ int setup_execute(struct container *container)
                      path, sizeof(path));
     if (number)
         return fail_program(number, argv[0]);
-    step("follow the parent");
-    result = follow_parent(container);
+    if (container->start_fifo >= 0) {
+        result = start_wait(container);
+    } else {
+        step("follow the parent");
+        result = follow_parent(container);
+    }
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);

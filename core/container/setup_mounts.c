@@ -309,6 +309,12 @@ int setup_sources(struct container *container)
         const struct mount_options *options = &container->options[i];
         if (!options->bind)
             continue;
+        if (container->given_mounts && container->given_mounts[i] >= 0) {
+            int result = mount_set_propagation(container->sources[i], MS_SLAVE, true);
+            if (result < 0)
+                return fail_entry(container, i, result);
+            continue;
+        }
         step("open %s", container->config->mounts[i].source);
         trace_field("/mounts/%zu/source", i);
         autoclose int pinned = take_fd(&container->sources[i]);

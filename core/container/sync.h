@@ -2,13 +2,18 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     parent                                child
- *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones)
+ *       (writes the ID mappings)  --MAPPED-->  (only with a new user namespace, or joined ones,
+ *                                              or if the driver has something to do before)
  *       (idmaps a mount)          <--IDMAP---  (each that only the parent may idmap)
  *                                 -IDMAPPED->
+ *                                 <--HOOKS---  (only if it is asked for) all is mounted
+ *       (whatever the driver does) HOOKS_DONE>
  *                                 <-TERMINAL-  (only with a terminal) its master
  *                                 <--READY---  all is mounted; the root is changed meanwhile
  *       (resource limits, pid file) ---RUN-->
  *                                 <--ERROR---  instead of any of its messages
+ *                                 <-CREATED--  (only with a start fifo) it waits there: the last
+ *                                              message, nobody listens any more
  *                                 <----EOF---  the program has been executed
  *
  * The channel is a SOCK_SEQPACKET pair, close-on-exec, one message a packet. EOF without a reason
@@ -30,7 +35,10 @@ enum sync_type {
     SYNC_IDMAP, /* with a detached mount, and the number of its entry in the config */
     SYNC_IDMAPPED,
     SYNC_TERMINAL, /* with the master of the container's terminal */
-    SYNC_TREE,     /* with a detached tree of mounts, from who makes just that (tree.h) */
+    SYNC_HOOKS,
+    SYNC_HOOKS_DONE,
+    SYNC_CREATED,
+    SYNC_TREE, /* with a detached tree of mounts, from who makes just that (tree.h) */
     SYNC_TYPES,
     /* No message: in a trace, what leads from the parent to the start of the child. */
     SYNC_START = SYNC_TYPES,

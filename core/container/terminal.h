@@ -46,7 +46,7 @@ void relay_init(struct relay *relay);
 /* Give our terminal its modes back and close everything. */
 void relay_free(struct relay *relay);
 
-/* Begin with a master (taken over) that the container sent, and which is checked: give it our
+/* Begin with the master (taken over) of the container: give it our
  * terminal's size, and put that in raw mode. proc: descriptor of /proc. Returns 0 or a negative
  * errno (recorded). */
 int relay_begin(struct relay *relay, int *master, int proc);

@@ -106,6 +106,12 @@ int namespace_open(const char *path, enum namespace_type type)
     return take_fd(&fd);
 }
 
+bool namespace_has_type(int fd, enum namespace_type type)
+{
+    int found = ioctl(fd, NS_GET_NSTYPE);
+    return found >= 0 && (uint64_t)found == namespace_flag(type);
+}
+
 int namespace_is_own(int fd, enum namespace_type type)
 {
     char path[32];

@@ -43,6 +43,9 @@ int namespace_own_is_initial(enum namespace_type type);
  * Returns a descriptor or a negative errno (recorded). */
 int namespace_open(const char *path, enum namespace_type type);
 
+/* Is fd a namespace of this type? */
+bool namespace_has_type(int fd, enum namespace_type type);
+
 /* Is fd the namespace that this process is in? Returns 1, 0 or a negative errno (recorded). */
 int namespace_is_own(int fd, enum namespace_type type);
 

@@ -37,7 +37,7 @@ int pin_namespace(int namespace, int directory, const char *name, const char *pa
 bool pin_exists(int directory, const char *name, enum namespace_type type)
 {
     autoclose int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return fd >= 0 && ioctl(fd, NS_GET_NSTYPE) == (int)namespace_flag(type);
+    return fd >= 0 && namespace_has_type(fd, type);
 }
 
 int pin_remove(const char *path, enum namespace_type type)

@@ -46,6 +46,7 @@
 //   tiocsti=FD     pushes one byte into a terminal's input
 // Actions:
 //   sleep=MS  exit=CODE  raise=SIGNAL  print=TEXT
+//   orphans=N      leaves N children behind, ended already, a thousand at a time
 //   orphan=MS      leaves a grandchild behind that sleeps MS; prints orphan=PID
 //   zombies=N      N grandchildren that end at once, left to the reaper
 //   children       reaps those that have ended, and prints how many they were

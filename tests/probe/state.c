@@ -326,6 +326,27 @@ static void act_zombies(char **arguments)
     tell_text(NULL, "ok");
 }
 
+// As many orphans, in bursts that end at once: children that nobody waits for, whose parent ends.
+static void act_orphans(char **arguments)
+{
+    int64_t count = parse_number(arguments[0]);
+
+    for (int64_t done = 0; done < count; done += 1000) {
+        pid_t parent = fork();
+
+        for (int64_t i = done; parent == 0 && i < count && i < done + 1000; i++) {
+            if (vfork() == 0) {
+                _exit(0);
+            }
+        }
+        if (parent == 0) {
+            _exit(0);
+        }
+        waitpid(parent, NULL, 0);
+    }
+    tell_text(NULL, "ok");
+}
+
 static void tell_children(char **arguments)
 {
     int64_t count = 0;
@@ -380,6 +401,7 @@ const struct fact state_facts[] = {
     {"raise", 1, 1, act_raise},
     {"print", 1, 1, act_print},
     {"orphan", 1, 1, act_orphan},
+    {"orphans", 1, 1, act_orphans},
     {"zombies", 1, 1, act_zombies},
     {"children", 0, 0, tell_children},
     {"sigwait", 0, 0, act_sigwait},

@@ -1,0 +1,97 @@
+/* The configuration of a container as a command is given it, and what there is to say about it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/base/text.h"
+#include "core/base/trace.h"
+#include "core/linux/capability.h"
+#include "core/oci/config.h"
+#include "core/oci/json.h"
+
+int bundle_read_stream(struct config *config, int stream, const char *name)
+{
+    autotext struct text text = {0};
+    int result = read_all(stream, name, JSON_BYTES_MAX, &text);
+    return result < 0 ? result
+                      : config_parse(config, name, text.data ? text.data : "", text.length);
+}
+
+int bundle_read(struct config *config, const char *bundle, const char *file)
+{
+    step("read the configuration");
+    autofree char *path = NULL;
+    autoclose int stream = -1;
+    const char *name = file;
+    if (!name && asprintf(&path, "%s/config.json", bundle) < 0)
+        return fail(ENOMEM, "cannot open bundle %s", bundle);
+    if (name && strcmp(name, "-") == 0) {
+        name = "standard input";
+        stream = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    } else {
+        name = name ? name : path;
+        stream = open(name, O_RDONLY | O_CLOEXEC);
+    }
+    if (stream < 0) {
+        int result = fail(errno, "cannot open %s", name);
+        if (!file)
+            error_hint("make one with: shimbox spec --bundle %s", bundle);
+        return result;
+    }
+    return bundle_read_stream(config, stream, name);
+}
+
+struct unapplied {
+    bool strict;
+    bool found;
+};
+
+static void note_unapplied(void *context, const char *pointer, bool known)
+{
+    struct unapplied *unapplied = context;
+    const char *why = known ? "is not applied yet" : "is not known";
+    if (unapplied->strict && !unapplied->found)
+        fail_config(pointer, "%s (--strict)", why);
+    else if (!unapplied->strict)
+        report_warning("%s %s", pointer, why);
+    unapplied->found = true;
+}
+
+int bundle_refuse_unapplied(const struct config *config)
+{
+    struct unapplied unapplied = {.strict = true};
+    config_unapplied(config, note_unapplied, &unapplied);
+    return unapplied.found ? -EINVAL : 0;
+}
+
+/* Ambient capabilities are what a user other than root keeps: worth a word when some are lost. */
+static void warn_ambient(const struct config_process *process)
+{
+    const struct capability_sets *sets = &process->capabilities;
+    uint64_t lost = sets->ambient & ~(sets->permitted & sets->inheritable);
+    for (int number = 0; process->uid != 0 && lost >> number; number++) {
+        if (lost >> number & 1)
+            report_warning("/process/capabilities/ambient: %s is left out, since it is not both "
+                           "permitted and inheritable",
+                           capability_name(number));
+    }
+}
+
+void bundle_warn(const struct config *config, bool strict)
+{
+    struct unapplied unapplied = {.strict = false};
+    if (!strict)
+        config_unapplied(config, note_unapplied, &unapplied);
+    warn_ambient(&config->process);
+}
