@@ -98,7 +98,7 @@ static int filter_devices(const struct container *container)
     const struct resources *resources = &container->config->resources;
     int result =
         device_filter_set(container->cgroup.fd, resources->devices, resources->device_count);
-    if (result == 0 || result != -EPERM || may_filter_devices()) {
+    if (result != -EPERM || may_filter_devices()) {
         if (result < 0)
             error_field(FIELD "/devices");
         return result;
