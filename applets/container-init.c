@@ -19,6 +19,7 @@
 #include "core/container/bundle.h"
 #include "core/container/container.h"
 #include "core/container/foreign.h"
+#include "core/container/join.h"
 #include "core/linux/listen.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
@@ -31,6 +32,7 @@ struct init_options {
     const char *log_fd;
     const char *exec_fifo;
     const char *exec_fifo_fd;
+    const char *join_fd;
     bool listen_fds;
     const char *id;
     const char *pid_file;
@@ -58,6 +60,8 @@ static const struct option options[] = {
      OPTION_WORDS("exec-fifo", "PATH", "Leave the program waiting until this fifo is read")},
     {0, OPTION_TEXT, FIELD(exec_fifo_fd),
      OPTION_WORDS("exec-fifo-fd", "N", "The same with an O_PATH descriptor of the fifo")},
+    {0, OPTION_TEXT, FIELD(join_fd),
+     OPTION_WORDS("join-fd", "N", "Join the namespaces of the process of pidfd N, all at once")},
     {0, OPTION_FLAG, FIELD(listen_fds),
      OPTION_WORDS("listen-fds", "", "Take these descriptors by $LISTEN_FDNAMES instead")},
     {0, OPTION_TEXT, FIELD(id),
@@ -77,8 +81,8 @@ static const struct option options[] = {
 };
 
 /* What a parent hands over; the names are those of LISTEN_FDNAMES. */
-enum { CONFIG, SYNC, LOG, FIFO, HANDLES };
-static const char *const handle_names[HANDLES] = {"config", "sync", "log", "exec-fifo"};
+enum { CONFIG, SYNC, LOG, FIFO, JOIN, HANDLES };
+static const char *const handle_names[HANDLES] = {"config", "sync", "log", "exec-fifo", "join"};
 
 /* A descriptor that an option names: the program must not get it. */
 static int take_number(const char *name, const char *text, unsigned preserved, int *fd)
@@ -106,7 +110,7 @@ static int check_open(const char *name, int fd)
 static int find_handles(const struct init_options *values, int handles[HANDLES])
 {
     const char *const texts[HANDLES] = {values->config_fd, values->sync_fd, values->log_fd,
-                                        values->exec_fifo_fd};
+                                        values->exec_fifo_fd, values->join_fd};
     int result = 0;
     if (values->id && (!*values->id || strlen(values->id) > 255))
         return fail_usage("--id: 1 to 255 bytes");
@@ -172,13 +176,16 @@ static int enter_bundle(const struct init_options *values, char **rootfs, char *
 }
 
 /* Returns the exit code, or a negative errno (recorded). */
-static int run_config(const struct init_options *values, const struct config *config,
+static int run_config(const struct init_options *values, struct config *config,
                       int handles[HANDLES])
 {
     autofree char *rootfs = NULL;
     autofree char *pid_file = NULL;
     struct foreign foreign = {.socket = handles[SYNC]};
+    struct join join;
     int result = enter_bundle(values, &rootfs, &pid_file);
+    if (result == 0 && handles[JOIN] >= 0)
+        result = join_config(&join, config, handles[JOIN]);
     if (result < 0)
         return result;
     bundle_warn(config, values->strict);
@@ -191,6 +198,7 @@ static int run_config(const struct init_options *values, const struct config *co
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
     container.start_fifo = take_fd(&handles[FIFO]);
+    container.join_process = handles[JOIN];
     if (handles[SYNC] >= 0)
         result = foreign_begin(&foreign, &container);
     if (result == 0)
@@ -232,7 +240,7 @@ static int init_container(const struct call *call, int handles[HANDLES])
 
 static int run(const struct call *call)
 {
-    int handles[HANDLES] = {-1, -1, -1, -1};
+    int handles[HANDLES] = {-1, -1, -1, -1, -1};
     int result = init_container(call, handles);
     if (result >= 0)
         return result;
@@ -311,11 +319,13 @@ static const struct applet applet = {
         "A configuration whose namespaces all have a path joins them, the mount namespace too: "
         "then the root file "
         "system is left as it is, and only the process is set up: working directory, user, groups, "
-        "capabilities, limits, terminal, session keyring (--id).\n"
+        "capabilities, limits, terminal, session keyring (--id). So it is with --join-fd, where "
+        "the namespaces are those of the process of a pidfd, joined all at once; the configuration "
+        "lists none then.\n"
         "\n"
         "With --listen-fds the descriptors are those that LISTEN_FDS and LISTEN_FDNAMES say "
         "(sd_listen_fds(3)), "
-        "by the names config, sync, log and exec-fifo. The program gets none of all these "
+        "by the names config, sync, join, log and exec-fifo. The program gets none of all these "
         "descriptors, only the standard streams and "
         "--preserve-fds. --log-fd gets what --log does, as JSON whatever --log-format says.\n",
     .examples =

@@ -163,6 +163,11 @@ static void warn(void *context)
     bundle_warn(occasions->config, occasions->strict);
 }
 
+static void warn_of(const char *text)
+{
+    report_warning("%s", text);
+}
+
 static int release(void *context)
 {
     const struct occasions *occasions = context;
@@ -199,11 +204,17 @@ static int run_config(const struct run_options *values, const struct config *con
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
     container.state = occasions->state;
+    container.strict = values->strict;
+    container.unlimited = uses_default(values);
+    container.warn = warn_of;
     container.driver = &driver;
     container.driver_context = occasions;
     result = container_prepare(&container);
     if (result == 0)
         result = container_run(&container);
+    if (container.cgroup.oom_kills > 0)
+        report_warning("out of memory: the kernel has killed %llu of the container's processes",
+                       (unsigned long long)container.cgroup.oom_kills);
     step("release the container");
     container_free(&container);
     return result;

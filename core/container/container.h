@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/container/resources.h"
 #include "core/linux/idmap.h"
 #include "core/linux/mount_options.h"
 #include "core/linux/namespace.h"
@@ -51,11 +52,17 @@ struct container {
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
+    /* pidfd, the caller's: the namespaces of this process are joined, by one setns(2); the config
+     * names the same ones by path. -1: one by one, by path */
+    int join_process;
     const struct driver *driver; /* who decides (driver.h), NULL: nobody has to */
     void *driver_context;
     bool wait_for_hooks; /* the driver has something to do before the root is changed */
     int start_fifo;      /* where the program waits to be started (start.h), O_PATH or better, taken
                             over; -1: it need not. In the child, once started: open for writing */
+    bool strict;         /* limits that cannot be set here are an error, not a warning */
+    bool unlimited;      /* the limits of the default specification alone need no cgroup */
+    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */
@@ -77,8 +84,9 @@ struct container {
     struct filter_program filter;    /* of system calls */
     int listener;                    /* connection to who answers some of those, -1: nobody */
     struct text
-        earlier_children; /* what the process had when it became shimbox; not the container's */
-    sigset_t signals;     /* signal mask of the caller */
+        earlier_children;     /* what the process had when it became shimbox; not the container's */
+    sigset_t signals;         /* signal mask of the caller */
+    struct own_cgroup cgroup; /* made when the container is */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

@@ -23,15 +23,18 @@
 #include "core/oci/config.h"
 
 /* CLONE_NEW* of the namespaces that are new. A time namespace is none of them: its offsets have to
- * be written before a process is in it, so the child makes it. */
-static uint64_t new_namespaces(const struct config *config)
+ * be written before a process is in it, so the child makes it. So it does with a cgroup namespace,
+ * when there is a cgroup for it (setup_cgroup). */
+static uint64_t new_namespaces(const struct container *container)
 {
+    const struct config *config = container->config;
     uint64_t flags = 0;
     for (int type = 0; type < NAMESPACE_TYPES; type++) {
         const struct config_namespace *wanted = &config->namespaces[type];
         /* The root of /dev/mqueue gets the ids of whoever makes the ipc namespace: so that is made
          * by the child, when it has ids. */
         bool later = type == NAMESPACE_TIME ||
+                     (type == NAMESPACE_CGROUP && container->cgroup.fd >= 0) ||
                      (type == NAMESPACE_IPC && config->namespaces[NAMESPACE_USER].wanted);
         if (wanted->wanted && !wanted->path && !later)
             flags |= namespace_flag((enum namespace_type)type);
@@ -84,7 +87,9 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
     if (pid == 0)
-        pid = namespace_join_all(container->namespaces);
+        pid = container->join_process >= 0
+                  ? namespace_join_process(container->join_process, container->namespaces)
+                  : namespace_join_all(container->namespaces);
     if (pid == 0) {
         step("create the container's process");
         trace_sent(SYNC_START, "start");
@@ -117,13 +122,28 @@ static int wait_for_joiner(int channel, const struct process *joiner)
     return events[0].revents ? 0 : fail(EPIPE, "the process that joins namespaces is gone");
 }
 
+/* A child that is born in the container's cgroup. Where clone3(2) is missing or filtered, it moves
+ * there by itself. */
+static pid_t clone_into_cgroup(struct container *container, uint64_t flags, struct process *child)
+{
+    pid_t pid = process_clone(flags, container->cgroup.fd, child);
+    if (pid == -EACCES && container->cgroup.fd >= 0)
+        error_hint("to enter the cgroup, cgroup.procs must be writable there, and in the nearest "
+                   "cgroup above both it and the present one");
+    if (pid != -ENOSYS || container->cgroup.fd < 0)
+        return pid;
+    error_clear();
+    container->cgroup.join = true;
+    return process_clone(flags, -1, child);
+}
+
 /* Joining a pid namespace concerns children only, and joining a user namespace may leave too few
  * privileges for the rest: so a process in between joins, and makes the container's. */
 static int clone_through_namespaces(struct container *container, uint64_t flags, int channel,
                                     struct process *child)
 {
     autoprocess struct process joiner = NO_PROCESS;
-    pid_t pid = process_clone(0, -1, &joiner);
+    pid_t pid = clone_into_cgroup(container, 0, &joiner);
     if (pid < 0)
         return pid;
     if (pid == 0) {
@@ -149,13 +169,16 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
 /* Make the child. In the child itself this does not return. */
 static int clone_child(struct container *container, int channel, struct process *child)
 {
-    uint64_t flags = new_namespaces(container->config);
+    int result = resources_create(container);
+    if (result < 0)
+        return result;
+    uint64_t flags = new_namespaces(container);
     step("create the container's process");
     trace_field("/linux/namespaces");
     if (container_joins_namespaces(container))
         return clone_through_namespaces(container, flags, channel, child);
     trace_sent(SYNC_START, "start");
-    pid_t pid = process_clone(flags, -1, child);
+    pid_t pid = clone_into_cgroup(container, flags, child);
     if (pid == 0) {
         /* Else the child would keep the channel open that tells it of its parent's end. */
         close(channel);
@@ -236,6 +259,10 @@ static int launch(struct container *container)
     }
     if (result == 0)
         result = supervise_container(container, &child, &channel);
+    /* Whatever has failed, and whoever is left in it. */
+    process_end(&child);
+    if (result < 0 || container->start_fifo < 0)
+        resources_remove(container);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);
     return result;
 }

@@ -33,6 +33,8 @@ void container_init(struct container *container, const struct config *config)
                                     .state = -1,
                                     .listener = -1,
                                     .start_fifo = -1,
+                                    .join_process = -1,
+                                    .cgroup = NO_OWN_CGROUP,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -53,6 +55,8 @@ void container_close(struct container *container)
     close_fd(&container->exe);
     close_fd(&container->listener);
     close_fd(&container->start_fifo);
+    close_fd(&container->cgroup.fd);
+    cgroup_close(&container->cgroup.place);
 }
 
 void container_free(struct container *container)
@@ -64,6 +68,7 @@ void container_free(struct container *container)
         setrlimit(RLIMIT_NOFILE, &container->files);
     idmaps_free(&container->own_maps);
     text_free(&container->earlier_children);
+    resource_settings_free(&container->cgroup.settings);
     free_pointer(&container->options);
     free_pointer(&container->sources);
     free_pointer(&container->mappings);
@@ -343,6 +348,8 @@ static int prepare(struct container *container)
         result = check_proc(container);
     if (result == 0)
         result = check_program(container);
+    if (result == 0)
+        result = resources_prepare(container);
     if (result == 0)
         result = container_parse_mounts(container);
     if (result == 0)

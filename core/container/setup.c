@@ -176,6 +176,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
     STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
     STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
+    STEP("enter cgroup", "/linux/cgroupsPath", setup_cgroup)                                       \
     STEP("start session", "", start_session)                                                       \
     STEP("join session keyring", "", setup_keyring)                                                \
     STEP("set hostname", "/hostname", set_hostname)                                                \
@@ -189,6 +190,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("make devices", "/linux/devices", setup_devices)                                          \
     STEP("wait for hooks", "/hooks", wait_for_hooks)                                               \
     STEP("make terminal", "/process/terminal", setup_terminal)                                     \
+    STEP("reopen null streams", "", setup_null_streams)                                            \
     STEP("mask paths", "/linux/maskedPaths", setup_masked_paths)                                   \
     STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
     STEP("protect root", "/root/readonly", protect_root)                                           \

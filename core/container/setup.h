@@ -23,6 +23,7 @@ int setup_sources(struct container *container);        /* of bind mounts, before
 int setup_mounts(struct container *container);         /* mounts */
 int setup_devices(struct container *container);        /* linux.devices, the default ones, links */
 int setup_terminal(struct container *container);       /* process.terminal, consoleSize */
+int setup_null_streams(struct container *container);   /* standard streams that are /dev/null */
 int setup_masked_paths(struct container *container);   /* linux.maskedPaths */
 int setup_readonly_paths(struct container *container); /* linux.readonlyPaths */
 int setup_attach_root(struct container *container);    /* root.path */

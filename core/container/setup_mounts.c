@@ -157,10 +157,21 @@ static int hint_for_type(const char *type, int result)
     return result;
 }
 
-/* The cgroup file system: version 2. Where the cgroup namespace is not our own it cannot be
- * mounted; then the host's is bound, and all of it made read-only (CVE-2023-25809). */
-static int create_cgroup(const struct mount_options *options)
+/* The container's own cgroup and those below it, out of the tree of the host. */
+static int bind_own_cgroup(const struct container *container, const struct mount_options *options)
 {
+    autoclose int mount = mount_clone(AT_FDCWD, container->cgroup.place.path, false);
+    int result = mount < 0 ? mount : mount_change(mount, options, -1);
+    return result < 0 ? result : take_fd(&mount);
+}
+
+/* The cgroup file system: version 2. Without a cgroup namespace it would show the whole tree: of
+ * that only the container's own part is bound. Where the cgroup namespace is not our own it cannot
+ * be mounted; then the host's is bound, and all of it made read-only (CVE-2023-25809). */
+static int create_cgroup(const struct container *container, const struct mount_options *options)
+{
+    if (container->cgroup.fd >= 0 && !container->config->namespaces[NAMESPACE_CGROUP].wanted)
+        return bind_own_cgroup(container, options);
     int mount = mount_create("cgroup2", "cgroup", options);
     if (mount != -EPERM && mount != -EBUSY)
         return mount;
@@ -196,7 +207,7 @@ static int open_mount(struct container *container, size_t i)
     if (options->bind) {
         fd = take_fd(&container->sources[i]);
     } else if (strcmp(mount->type, "cgroup") == 0 || strcmp(mount->type, "cgroup2") == 0) {
-        fd = create_cgroup(options);
+        fd = create_cgroup(container, options);
     } else {
         struct mount_options writable = *options;
         if (options->copy_up)

@@ -12,6 +12,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/container/sync.h"
+#include "core/linux/device.h"
 #include "core/linux/mount.h"
 #include "core/linux/path.h"
 #include "core/linux/terminal.h"
@@ -88,4 +89,40 @@ int setup_terminal(struct container *container)
             result = fail(errno, "cannot make the terminal standard stream %d", fd);
     }
     return result;
+}
+
+/* The container's null device; -1 (not recorded) where it has none, or another device there. */
+static int open_null(const struct container *container)
+{
+    autoclose int null = path_open_in_root(container->root, "/dev/null", O_PATH);
+    struct stat status;
+    if (null < 0 || fstat(null, &status) < 0 || !device_is(&status, 1, 3)) {
+        error_clear();
+        return -1;
+    }
+    int fd = path_open_in_root(container->root, "/dev/null", O_RDWR | O_NOCTTY);
+    if (fd < 0) {
+        error_clear();
+        return -1;
+    }
+    return fd;
+}
+
+/* A stream that is the host's null device is a file of the host's /dev, whose owner and times the
+ * program could change: it gets the container's instead. Where that has none, it stays. */
+int setup_null_streams(struct container *container)
+{
+    autoclose int null = -1;
+    for (int fd = 0; fd <= 2; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) < 0 || !device_is(&status, 1, 3))
+            continue;
+        if (null < 0)
+            null = open_null(container);
+        if (null < 0)
+            return 0;
+        if (dup2(null, fd) < 0)
+            return fail(errno, "cannot replace standard stream %d", fd);
+    }
+    return 0;
 }

@@ -14,6 +14,7 @@
 #include "core/container/driver.h"
 #include "core/container/idmap.h"
 #include "core/container/launch.h"
+#include "core/container/resources.h"
 #include "core/container/seccomp.h"
 #include "core/container/setup.h"
 #include "core/container/supervision.h"
@@ -162,6 +163,8 @@ static int make_ready(struct supervision *supervision)
      * the ids of the child, which then does it itself. */
     if (result == 0 && supervision->container->privileged)
         result = setup_schedule(supervision->container, supervision->child->pid);
+    if (result == 0)
+        result = resources_limit(supervision->container);
     if (result == 0)
         result = write_pid_file(supervision);
     return result < 0 ? result : ask(supervision, READY);

@@ -1,12 +1,10 @@
-/* Control groups of version 2: where they are, entering and ending them.
+/* Control groups of version 2: where they are, and entering them.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "core/linux/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +18,10 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
+#include "core/linux/cgroup_parts.h"
 #include "core/linux/mountinfo.h"
 #include "core/linux/path.h"
 #include "core/linux/sys.h"
-
-/* What is killed ends within this time, and a cgroup can be removed shortly after. */
-#define WAIT_SECONDS 10
-#define WAIT_STEP_MS 10
 
 void cgroup_close(struct cgroup *cgroup)
 {
@@ -136,8 +131,7 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
     return system.f_type == CGROUP2_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
 }
 
-/* The directory that holds the last component, which *name becomes. */
-static int open_parent(struct cgroup *cgroup, const char **name)
+int cgroup_open_parent(struct cgroup *cgroup, const char **name)
 {
     autoclose int at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
     int result = at < 0 ? -errno : 0;
@@ -162,7 +156,7 @@ static int open_parent(struct cgroup *cgroup, const char **name)
 int cgroup_open(struct cgroup *cgroup)
 {
     const char *name;
-    autoclose int parent = open_parent(cgroup, &name);
+    autoclose int parent = cgroup_open_parent(cgroup, &name);
     if (parent < 0)
         return parent;
     int fd = cgroup_step(parent, name, false, NULL);
@@ -197,85 +191,4 @@ int cgroup_holds(const struct cgroup *cgroup, int process)
         return 0;
     }
     return below(own.path, cgroup->path) != NULL;
-}
-
-/* ---- ending ---- */
-
-/* Has it processes, itself or below? */
-static int is_populated(int directory)
-{
-    autotext struct text events = {0};
-    int result = read_file(directory, "cgroup.events", 4096, &events);
-    return result < 0 ? result : strstr(events.data, "populated 1") != NULL;
-}
-
-int cgroup_kill(struct cgroup *cgroup)
-{
-    autoclose int fd = cgroup_open(cgroup);
-    if (fd < 0)
-        return fd;
-    step("kill the processes of cgroup %s", cgroup->path);
-    int result = write_value(fd, "cgroup.kill", "1");
-    if (result < 0) {
-        error_clear();
-        fail(-result, "cannot kill the processes of cgroup %s", cgroup->path);
-        if (result == -ENOENT)
-            error_hint("needs Linux 5.14");
-        return result;
-    }
-    for (int i = 0; i < WAIT_SECONDS * 1000 / WAIT_STEP_MS; i++) {
-        result = is_populated(fd);
-        if (result <= 0)
-            return result;
-        poll(NULL, 0, WAIT_STEP_MS);
-    }
-    return fail(ETIMEDOUT, "processes of cgroup %s are still there", cgroup->path);
-}
-
-/* From the leaves up. Not recorded. */
-static int remove_tree(int parent, const char *name, int depth)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-    int result = 0;
-    if (!directory) {
-        result = -errno;
-        close_fd(&fd);
-        return result;
-    }
-    while (result == 0 && (entry = readdir(directory))) {
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            result = depth < CGROUP_DEPTH_MAX ? remove_tree(fd, entry->d_name, depth + 1) : -ELOOP;
-    }
-    closedir(directory);
-    return result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : result;
-}
-
-int cgroup_delete(struct cgroup *cgroup)
-{
-    const char *name;
-    autoclose int parent = open_parent(cgroup, &name);
-    if (parent < 0)
-        return parent;
-    autoclose int fd = cgroup_step(parent, name, false, NULL);
-    if (fd < 0)
-        return fail(-fd, "cannot open cgroup %s", cgroup->path);
-    int result = is_populated(fd);
-    if (result < 0)
-        return result;
-    if (result > 0) {
-        result = fail(EBUSY, "cannot remove cgroup %s: it has processes", cgroup->path);
-        error_hint("--kill ends them");
-        return result;
-    }
-    step("remove the cgroup %s", cgroup->path);
-    /* What has just ended may still be counted for a moment. */
-    for (int i = 0; i < WAIT_SECONDS * 100 / WAIT_STEP_MS; i++) {
-        result = remove_tree(parent, name, 0);
-        if (result != -EBUSY)
-            break;
-        poll(NULL, 0, WAIT_STEP_MS);
-    }
-    return result < 0 ? fail(-result, "cannot remove cgroup %s", cgroup->path) : 0;
 }

@@ -44,6 +44,9 @@ int cgroup_check_path(const char *path);
  * kill or freeze processes are no settings. Results as above. */
 int cgroup_check_setting(const char *option, const char *text);
 
+/* Is that the name of such a file, which has that many bytes? */
+bool cgroup_is_setting(const char *file, size_t length);
+
 /* The next directory of a walk: opened as O_PATH, checked to be a cgroup. exclusive: it must not be
  * there. *created: NULL, or create it where it is missing, and tell. name: one component. Returns
  * the descriptor, or a negative errno which is not recorded. */
@@ -60,6 +63,7 @@ int cgroup_join(int directory, const char *path);
 
 struct cgroup_wish {
     const struct text_list *settings; /* FILE=VALUE, at most CGROUP_SETTINGS_MAX */
+    bool only_enable;                 /* the controllers of the settings: do not write these yet */
     bool exclusive;                   /* the cgroup must not be there */
     bool join;                        /* move this process into it */
     bool delegate;                    /* to this owner, as cgroups(7) has it */
@@ -76,12 +80,54 @@ struct cgroup_wish {
  * descriptor. */
 int cgroup_make(struct cgroup *cgroup, int process, const struct cgroup_wish *wish);
 
-/* Kill all processes in it and below (Linux 5.14), and wait until they have ended, for at most ten
- * seconds (-ETIMEDOUT). The calling process must not be one of them. */
+/* Can a setting not be made below the mounted root, since that has no such controller? Returns 0
+ * (it can), one of these, or a negative errno (recorded). process: as for cgroup_find(). */
+#define CGROUP_LACKS     1 /* nobody has it, or the cgroup above has not enabled it */
+#define CGROUP_LACKS_NEW 2 /* version 1 has it */
+int cgroup_lacks(const struct cgroup *cgroup, int process, const char *setting);
+
+/* Does version 1 have any controllers (a hybrid system)? process: likewise. */
+bool cgroup_has_old(int process);
+
+/* Write settings to the cgroup whose descriptor is given, in their order; what was written before a
+ * failure stays. path: for messages. Returns 0 or a negative errno (recorded). */
+int cgroup_set(int directory, const char *path, const struct text_list *settings);
+
+/* Give it to that owner and group (-1: as it is): the directory, and the files in it that the
+ * kernel names for that in /sys/kernel/cgroup/delegate. Likewise. */
+int cgroup_delegate(int directory, const char *path, uid_t owner, gid_t group);
+
+/* Append the pids of all processes in it and below, each with a newline. One may come twice when it
+ * moves meanwhile. Returns 0 or a negative errno (recorded). */
+int cgroup_processes(struct cgroup *cgroup, struct text *pids);
+
+/* Stop all processes in it and below, or let them go on, and wait until they have, for that many
+ * milliseconds at most (-ETIMEDOUT; what was not frozen in time is thawed again). Return 0 or a
+ * negative errno (recorded). */
+int cgroup_freeze(struct cgroup *cgroup, unsigned milliseconds);
+int cgroup_thaw(struct cgroup *cgroup, unsigned milliseconds);
+
+/* Returns 1, 0, or a negative errno (recorded). */
+int cgroup_is_frozen(struct cgroup *cgroup);
+
+/* Send a signal to all processes in it and below but the calling one; they are frozen meanwhile, so
+ * that none is missed. Returns 0 or a negative errno (recorded). */
+int cgroup_signal(struct cgroup *cgroup, int number);
+
+/* Kill all processes in it and below, and wait until they have ended, for at most ten seconds
+ * (-ETIMEDOUT). Before Linux 5.14 they are frozen for that. The calling process must not be one of
+ * them. */
 int cgroup_kill(struct cgroup *cgroup);
+
+/* Wait until no process is in it and below, for that many milliseconds at most. Returns 0,
+ * -ETIMEDOUT (not recorded) or another negative errno (recorded). */
+int cgroup_wait(struct cgroup *cgroup, unsigned milliseconds);
 
 /* Remove it with all cgroups below. -EBUSY, with nothing removed, while it has processes. */
 int cgroup_delete(struct cgroup *cgroup);
+
+/* Both: whatever is in it and below is killed, and all of it is removed. It need not be there. */
+int cgroup_end(struct cgroup *cgroup);
 
 /* Is that process in it, or below it? */
 int cgroup_holds(const struct cgroup *cgroup, int process);

@@ -13,7 +13,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
-#include "core/linux/cgroup.h"
+#include "core/linux/cgroup_parts.h"
 
 /* A directory on the way, the root of the mount being the first. */
 struct level {
@@ -35,70 +35,17 @@ struct making {
     struct text old[CGROUP_SETTINGS_MAX]; /* values of a cgroup that was there */
 };
 
-/* Cut a setting that is known to be good: the file, and its controller, unless NULL. Returns the
- * value. */
-static const char *cut(const char *setting, char file[64], char controller[64])
-{
-    size_t length = strcspn(setting, "=");
-    snprintf(file, 64, "%.*s", (int)length, setting);
-    if (controller)
-        snprintf(controller, 64, "%.*s", (int)strcspn(setting, "."), setting);
-    return setting + length + 1;
-}
-
-int cgroup_check_setting(const char *option, const char *text)
-{
-    size_t length = strcspn(text, "=");
-    size_t controller = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
-    if (!text[length])
-        return fail_usage("option %s: expected FILE=VALUE, found '%s'", option, text);
-    if (controller == 0 || text[controller] != '.' || length >= 64 || strcspn(text, "/") < length)
-        return fail_usage("option %s: '%.*s' is not a file of a controller", option, (int)length,
-                          text);
-    if (starts_with(text, "cgroup.") && !starts_with(text, "cgroup.max."))
-        return fail_usage("option %s: '%.*s' is not a limit", option, (int)length, text);
-    return 0;
-}
-
-/* Is the word in a list that is separated by blanks? */
-static bool has_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-    for (; *list; list += strspn(list, " \n")) {
-        size_t next = strcspn(list, " \n");
-        if (next == length && memcmp(list, word, length) == 0)
-            return true;
-        list += next;
-    }
-    return false;
-}
-
-/* Only the root of the whole tree can have processes beside cgroups with controllers. The kernel
- * refuses most controllers, but takes pids, cpu and cpuset: all below would be for threads then. */
-static bool is_top(const struct level *level)
-{
-    return faccessat(level->fd, "cgroup.events", F_OK, 0) < 0;
-}
-
 /* Why the root of the mount has no such controller. */
-static int refuse_controller(const struct making *making, const char *file, const char *controller)
+static int refuse_controller(const struct making *making, const char *setting, bool old)
 {
-    autotext struct text hierarchies = {0};
-    char word[72];
-    snprintf(word, sizeof(word), ":%s:", controller);
-    /* "4:memory:/" is a line of version 1. */
-    bool old = read_file(making->process, "cgroup", 65536, &hierarchies) == 0;
-    error_clear();
-    for (char *at = hierarchies.data; at && *at; at++) {
-        if (*at == ',')
-            *at = ':'; /* "cpu,cpuacct" */
-    }
-    old = old && strstr(hierarchies.data, word);
+    char file[64];
+    char controller[64];
+    cgroup_cut(setting, file, controller);
     int result = fail(EOPNOTSUPP, "cannot set %s: there is no controller %s in %.*s", file,
                       controller, (int)making->cgroup->mount, making->cgroup->path);
     if (old)
         error_hint("version 1 has it; boot with systemd.unified_cgroup_hierarchy=1");
-    else if (!is_top(&(struct level){.fd = making->cgroup->root}))
+    else if (!cgroup_is_top(making->cgroup->root))
         error_hint("the cgroup above has not enabled it in its cgroup.subtree_control");
     else
         error_hint("this kernel has none of that name, or cgroup_disable= turned it off");
@@ -109,14 +56,11 @@ static int refuse_controller(const struct making *making, const char *file, cons
 static int check_controllers(const struct making *making)
 {
     const struct text_list *settings = making->wish->settings;
-    autotext struct text known = {0};
-    char file[64];
-    char controller[64];
-    int result = read_file(making->cgroup->root, "cgroup.controllers", 4096, &known);
+    int result = 0;
     for (size_t i = 0; result == 0 && i < settings->count; i++) {
-        cut(settings->items[i], file, controller);
-        if (strcmp(controller, "cgroup") != 0 && !has_word(known.data, controller))
-            result = refuse_controller(making, file, controller);
+        result = cgroup_lacks(making->cgroup, making->process, settings->items[i]);
+        if (result > 0)
+            return refuse_controller(making, settings->items[i], result == CGROUP_LACKS_NEW);
     }
     return result;
 }
@@ -164,7 +108,7 @@ static int open_levels(struct making *making)
 static int check_processes(const struct level *level, const char *what)
 {
     autotext struct text processes = {0};
-    if (is_top(level))
+    if (cgroup_is_top(level->fd))
         return 0;
     int result = read_file(level->fd, "cgroup.procs", 1 << 20, &processes);
     if (result < 0 || processes.length == 0)
@@ -182,9 +126,9 @@ static int enable(const struct making *making, struct level *level, size_t numbe
     struct stat status;
     char file[64];
     char word[65] = "+";
-    cut(making->wish->settings->items[number], file, word + 1);
+    cgroup_cut(making->wish->settings->items[number], file, word + 1);
     int result = read_file(level->fd, "cgroup.subtree_control", 4096, &enabled);
-    if (result < 0 || strcmp(word, "+cgroup") == 0 || has_word(enabled.data, word + 1))
+    if (result < 0 || strcmp(word, "+cgroup") == 0 || cgroup_lists(enabled.data, word + 1))
         return result;
     if (level->enabled == 0 && fstat(level->fd, &status) == 0)
         level->links = status.st_nlink;
@@ -228,7 +172,7 @@ static int join(struct making *making)
     int result = read_file(level->fd, "cgroup.subtree_control", 4096, &enabled);
     if (result < 0)
         return result;
-    if (enabled.length > 0 && !is_top(level)) {
+    if (enabled.length > 0 && !cgroup_is_top(level->fd)) {
         result = fail(EBUSY, "cannot join cgroup %s", making->cgroup->path);
         error_hint(CGROUP_BUSY);
         return result;
@@ -245,37 +189,13 @@ static int write_settings(struct making *making)
     const struct level *level = &making->levels[making->count - 1];
     char file[64];
     for (size_t i = 0; i < settings->count; i++) {
-        autotext struct text line = {0};
-        const char *value = cut(settings->items[i], file, NULL);
+        const char *value = cgroup_cut(settings->items[i], file, NULL);
         if (!level->created && read_file(level->fd, file, 65536, &making->old[i]) < 0)
             error_clear();
-        /* With the newline an empty value is one as well: a write of no bytes does nothing. */
-        text_append_format(&line, "%s\n", value);
-        if (line.failed)
-            return fail(ENOMEM, "cannot set %s", file);
-        step("set %s", file);
-        int result = write_value(level->fd, file, line.data);
-        if (result < 0) {
-            error_clear();
-            fail(-result, "cannot set %s of cgroup %s to '%s'", file, making->cgroup->path, value);
-            if (result == -ENOENT)
-                error_hint("there is no such file");
+        int result = cgroup_write(level->fd, making->cgroup->path, file, value);
+        if (result < 0)
             return result;
-        }
         making->written = i + 1;
-    }
-    return 0;
-}
-
-static int delegate(const struct making *making)
-{
-    static const char files[][24] = {"", "cgroup.procs", "cgroup.subtree_control",
-                                     "cgroup.threads"};
-    const struct cgroup_wish *wish = making->wish;
-    for (size_t i = 0; wish->delegate && i < sizeof(files) / sizeof(files[0]); i++) {
-        if (fchownat(making->levels[making->count - 1].fd, files[i], wish->owner, wish->group,
-                     AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-            return fail(errno, "cannot delegate cgroup %s", making->cgroup->path);
     }
     return 0;
 }
@@ -289,7 +209,7 @@ static void disable(const struct making *making, const struct level *level)
     if (level->enabled == 0 || fstat(level->fd, &status) < 0 || status.st_nlink > level->links)
         return;
     for (size_t number = 0; number < making->wish->settings->count; number++) {
-        cut(making->wish->settings->items[number], file, word + 1);
+        cgroup_cut(making->wish->settings->items[number], file, word + 1);
         if (level->enabled >> number & 1)
             write_value(level->fd, "cgroup.subtree_control", word);
     }
@@ -302,7 +222,7 @@ static void undo(const struct making *making)
     char *path = making->cgroup->path;
     char file[64];
     for (size_t i = making->written; i-- > 0;) {
-        cut(making->wish->settings->items[i], file, NULL);
+        cgroup_cut(making->wish->settings->items[i], file, NULL);
         if (making->old[i].data)
             write_value(making->levels[making->count - 1].fd, file, making->old[i].data);
     }
@@ -330,11 +250,14 @@ static int make(struct making *making)
         if (result == 0)
             result = enable_all(making);
     }
-    if (result == 0)
+    if (result == 0 && !making->wish->only_enable)
         result = write_settings(making);
     if (result == 0 && making->wish->join)
         result = join(making);
-    return result == 0 ? delegate(making) : result;
+    if (result == 0 && making->wish->delegate)
+        result = cgroup_delegate(making->levels[making->count - 1].fd, making->cgroup->path,
+                                 making->wish->owner, making->wish->group);
+    return result;
 }
 
 int cgroup_make(struct cgroup *cgroup, int process, const struct cgroup_wish *wish)

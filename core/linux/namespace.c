@@ -180,3 +180,24 @@ int namespace_join_all(const int fds[NAMESPACE_TYPES])
     }
     return join_others(fds, joined, true);
 }
+
+int namespace_join_process(int pidfd, const int fds[NAMESPACE_TYPES])
+{
+    uint64_t flags = 0;
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        if (fds[type] >= 0)
+            flags |= namespace_flag((enum namespace_type)type);
+    }
+    step("join the namespaces of the process");
+    uint64_t before = flags & CLONE_NEWTIME ? trace_clock() : 0;
+    if (flags && sys_setns(pidfd, (int)flags) < 0) {
+        int number = errno;
+        int result = fail(number, "cannot join the namespaces of the process");
+        if (number == ESRCH)
+            error_hint("it has ended");
+        return result;
+    }
+    if (before)
+        trace_clock_moved(before);
+    return 0;
+}

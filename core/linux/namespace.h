@@ -57,3 +57,7 @@ int namespace_owner(int fd);
  * joined after the user namespace, whose privileges may. Joining a pid namespace concerns children
  * only. Returns 0 or a negative errno (recorded, naming the namespace that refused). */
 int namespace_join_all(const int fds[NAMESPACE_TYPES]);
+
+/* Join the namespaces of those types of a process, by one setns(2): all or none, and of no other
+ * process (Linux 5.8). Returns 0 or a negative errno (recorded). */
+int namespace_join_process(int pidfd, const int fds[NAMESPACE_TYPES]);

@@ -316,6 +316,12 @@ static inline int sys_sched_getparam(pid_t thread, void *parameters)
     return (int)syscall(SYS_sched_getparam, thread, parameters);
 }
 
+/* attributes: a union bpf_attr. */
+static inline int sys_bpf(int command, void *attributes, size_t size)
+{
+    return (int)syscall(SYS_bpf, command, attributes, size);
+}
+
 /* linux/module.h; Linux 5.17 */
 #ifndef MODULE_INIT_COMPRESSED_FILE
 #define MODULE_INIT_COMPRESSED_FILE 4

@@ -195,6 +195,7 @@ void config_free(struct config *config)
     free(config->readonly_paths);
     filter_profile_free(&config->seccomp);
     idmaps_free(&config->maps);
+    resources_free(&config->resources);
     json_object_put(config->document);
     *config = (struct config){0};
 }

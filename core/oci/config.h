@@ -18,6 +18,7 @@
 #include "core/linux/schedule.h"
 #include "core/linux/seccomp.h"
 #include "core/linux/time_namespace.h"
+#include "core/oci/resources.h"
 
 struct json_object;
 
@@ -101,6 +102,8 @@ struct config {
     struct memory_policy memory_policy;
     struct filter_profile seccomp;
     struct time_offset time_offsets[TIME_CLOCKS]; /* only with a new time namespace */
+    const char *cgroups_path;                     /* as written, of good form; NULL: not given */
+    struct resources resources;
 };
 
 /* Parse and check a whole config.json. name: the file, for messages ("config.json", "<stdin>").
@@ -119,7 +122,7 @@ void config_free(struct config *config);
 bool config_has(const struct config *config, const char *pointer);
 
 /* Call visit for each field of the document that shimbox does not apply: pointer is its JSON
- * pointer; known tells whether runtime-spec has a field of that name. Fields whose value is the
- * default specification's own are passed over. */
+ * pointer; known tells whether runtime-spec has a field of that name. Fields that ask for nothing
+ * are passed over. */
 void config_unapplied(const struct config *config,
                       void (*visit)(void *context, const char *pointer, bool known), void *context);

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/linux/path.h"
 #include "core/oci/config.h"
 #include "core/oci/config_parts.h"
 #include "core/oci/json.h"
@@ -16,6 +17,9 @@
 /* Device numbers as the kernel has them: 12 and 20 bits. */
 #define MAJOR_MAX 0xfffU
 #define MINOR_MAX 0xfffffU
+
+/* Bytes of cgroupsPath, at most: with a mount point in front it is a path still. */
+#define CGROUP_NAME_MAX 3000
 
 struct written_namespace {
     const char *type;
@@ -253,16 +257,52 @@ static int check_propagation(const struct config *config, const struct json_fiel
     return json_fail(&field, "unknown propagation \"%s\"", config->rootfs_propagation);
 }
 
+/* systemd's form, "slice:prefix:name", is for a runtime that asks systemd. */
+static int check_cgroups_path(const struct config *config, const struct json_field *parent)
+{
+    struct json_field field = json_member(parent, "cgroupsPath");
+    const char *path = config->cgroups_path;
+
+    if (!path)
+        return 0;
+    if (path[0] != '/' && strchr(path, ':'))
+        return json_fail(&field, "\"%s\" is for systemd (slice:prefix:name), a path is expected",
+                         path);
+    if (strlen(path) > CGROUP_NAME_MAX || !path_is_plain(path + (*path == '/')))
+        return json_fail(&field, "\"%s\" is not the path of a cgroup", path);
+    return 0;
+}
+
+/* Since runtime-spec 1.3 a limit of 0 processes is one. Before, the field had to be there, and who
+ * had no limit wrote 0. */
+static void follow_version(struct config *config, const struct json_field *root)
+{
+    struct json_field field = json_member(root, "ociVersion");
+    const char *version = "1.0.0";
+
+    json_get_text(&field, &version);
+    if (config->resources.pids_limit == 0 && strtoul(version + 2, NULL, 10) < 3)
+        config->resources.has_pids_limit = false;
+}
+
 int config_read_linux(struct config *config, const struct json_field *root)
 {
     static const struct member table[] = {
         {"rootfsPropagation", MEMBER_TEXT, 0, offsetof(struct config, rootfs_propagation)},
+        {"cgroupsPath", MEMBER_TEXT, 0, offsetof(struct config, cgroups_path)},
         {"maskedPaths", MEMBER_PATHS, 0, offsetof(struct config, masked_paths)},
         {"readonlyPaths", MEMBER_PATHS, 0, offsetof(struct config, readonly_paths)},
     };
     struct json_field field = json_member(root, "linux");
+    struct json_field resources = json_member(&field, "resources");
     int result = members_read(&field, table, sizeof(table) / sizeof(table[0]), config);
 
+    if (result == 0)
+        result = check_cgroups_path(config, &field);
+    if (result == 0)
+        result = resources_read(&config->resources, &resources);
+    if (result == 0)
+        follow_version(config, root);
     if (result == 0)
         result = check_propagation(config, &field);
     if (result == 0)

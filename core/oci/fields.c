@@ -8,7 +8,6 @@
 #include "core/linux/capability.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
-#include "core/oci/spec_default.h"
 
 enum applied { NO, YES };
 
@@ -96,16 +95,38 @@ static const struct known_field {
     {"/linux/maskedPaths", YES},
     {"/linux/readonlyPaths", YES},
     {"/linux/sysctl", YES},
-    {"/linux/cgroupsPath", NO},
-    {"/linux/resources/devices", NO},
-    {"/linux/resources/memory", NO},
-    {"/linux/resources/cpu", NO},
-    {"/linux/resources/pids", NO},
-    {"/linux/resources/blockIO", NO},
-    {"/linux/resources/hugepageLimits", NO},
-    {"/linux/resources/network", NO},
-    {"/linux/resources/rdma", NO},
-    {"/linux/resources/unified", NO},
+    {"/linux/cgroupsPath", YES},
+    {"/linux/resources/devices/*/allow", YES},
+    {"/linux/resources/devices/*/type", YES},
+    {"/linux/resources/devices/*/major", YES},
+    {"/linux/resources/devices/*/minor", YES},
+    {"/linux/resources/devices/*/access", YES},
+    {"/linux/resources/memory/limit", YES},
+    {"/linux/resources/memory/reservation", YES},
+    {"/linux/resources/memory/swap", YES},
+    {"/linux/resources/memory/checkBeforeUpdate", YES},
+    /* Version 2 always counts what is below. */
+    {"/linux/resources/memory/useHierarchy", YES},
+    /* These, and those behind unified: refused where they ask for anything. */
+    {"/linux/resources/memory/kernel", YES},
+    {"/linux/resources/memory/kernelTCP", YES},
+    {"/linux/resources/memory/swappiness", YES},
+    {"/linux/resources/memory/disableOOMKiller", YES},
+    {"/linux/resources/cpu/shares", YES},
+    {"/linux/resources/cpu/quota", YES},
+    {"/linux/resources/cpu/burst", YES},
+    {"/linux/resources/cpu/period", YES},
+    {"/linux/resources/cpu/cpus", YES},
+    {"/linux/resources/cpu/mems", YES},
+    {"/linux/resources/cpu/idle", YES},
+    {"/linux/resources/cpu/realtimeRuntime", YES},
+    {"/linux/resources/cpu/realtimePeriod", YES},
+    {"/linux/resources/pids/limit", YES},
+    {"/linux/resources/unified", YES},
+    {"/linux/resources/blockIO", YES},
+    {"/linux/resources/hugepageLimits", YES},
+    {"/linux/resources/network", YES},
+    {"/linux/resources/rdma", YES},
     {"/linux/seccomp/defaultAction", YES},
     {"/linux/seccomp/defaultErrnoRet", YES},
     {"/linux/seccomp/architectures", YES},
@@ -141,7 +162,6 @@ static const struct known_field {
 struct walk {
     void (*visit)(void *context, const char *pointer, bool known);
     void *context;
-    struct json_object *standard; /* the default's unapplied part, made when first needed */
 };
 
 /* The entries that are still possible, and how much of their patterns has been walked. */
@@ -182,47 +202,23 @@ static void report(struct walk *walk, const struct json_field *field, bool known
     walk->visit(walk->context, pointer, known);
 }
 
-/* The same place in the default specification. */
-static struct json_object *find_standard(struct json_object *standard,
-                                         const struct json_field *field)
-{
-    if (!field->parent)
-        return standard;
-
-    struct json_field parent = {.value = find_standard(standard, field->parent)};
-
-    return field->key ? json_member(&parent, field->key).value
-                      : json_element(&parent, field->index).value;
-}
-
-/* Does the field ask for nothing, or for what the default specification asks for? */
-static bool is_quiet(struct walk *walk, const struct json_field *field)
+/* Does the field ask for nothing? */
+static bool is_quiet(const struct json_field *field)
 {
     switch (json_object_get_type(field->value)) {
     case json_type_null:
         return true;
     case json_type_boolean:
-        if (!json_object_get_boolean(field->value))
-            return true;
-        break;
+        return !json_object_get_boolean(field->value);
     case json_type_string:
-        if (json_object_get_string_len(field->value) == 0)
-            return true;
-        break;
+        return json_object_get_string_len(field->value) == 0;
     case json_type_object:
-        if (json_object_object_length(field->value) == 0)
-            return true;
-        break;
+        return json_object_object_length(field->value) == 0;
     case json_type_array:
-        if (json_object_array_length(field->value) == 0)
-            return true;
-        break;
+        return json_object_array_length(field->value) == 0;
     default:
-        break;
+        return false;
     }
-    if (!walk->standard)
-        walk->standard = spec_default_resources();
-    return walk->standard && json_object_equal(find_standard(walk->standard, field), field->value);
 }
 
 static void walk_field(struct walk *walk, const struct json_field *field, struct range range);
@@ -251,7 +247,7 @@ static void walk_field(struct walk *walk, const struct json_field *field, struct
         report(walk, field, false);
     else if (known_fields[range.first].pattern[range.depth])
         walk_below(walk, field, range);
-    else if (!known_fields[range.first].applied && !is_quiet(walk, field))
+    else if (!known_fields[range.first].applied && !is_quiet(field))
         report(walk, field, true);
 }
 
@@ -284,5 +280,4 @@ void config_unapplied(const struct config *config,
 
     walk_below(&walk, &root, all);
     walk_capabilities(&walk, &root);
-    json_object_put(walk.standard);
 }

@@ -56,7 +56,11 @@ static const char cgroup_text[] =
     "'options':['rprivate','nosuid','noexec','nodev','relatime','ro']}],'linux':{";
 
 /* Without root there is no right to limit anything, and runc refuses to go on. */
-#define RESOURCES "'resources':{'devices':[{'allow':false,'access':'rwm'}],'pids':{'limit':32768}}"
+#define RESOURCES                                                                                  \
+    "'resources':{'devices':[{'allow':false,'access':'rwm'}],'pids':{'limit':" PIDS_LIMIT "}}"
+#define TEXT(number)  TEXT_OF(number)
+#define TEXT_OF(text) #text
+#define PIDS_LIMIT    TEXT(SPEC_PIDS_LIMIT)
 
 static const char tail_text[] =
     "'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'uts'},{'type':'mount'},"
@@ -105,9 +109,4 @@ struct json_object *spec_default(enum spec_form form)
         return document;
     json_object_put(document);
     return NULL;
-}
-
-struct json_object *spec_default_resources(void)
-{
-    return json_tokener_parse("{'linux':{" RESOURCES "}}");
 }

@@ -5,6 +5,9 @@
 
 struct json_object;
 
+/* Its limit of processes. */
+#define SPEC_PIDS_LIMIT 32768
+
 enum spec_form {
     SPEC_PLAIN = 0,    /* for root */
     SPEC_ROOTLESS = 1, /* user namespace, mapped for the caller */
@@ -15,8 +18,3 @@ enum spec_form {
 /* Build the document. The caller owns it (json_object_put). NULL with a recorded error when the
  * memory runs out or the caller's id mappings cannot be found out. */
 struct json_object *spec_default(enum spec_form form);
-
-/* Only linux.resources of it, at its place in a document: what the default asks for and `run` does
- * not apply yet. Making the whole would take as long as reading a config. The caller owns it; NULL
- * when the memory runs out (not recorded). */
-struct json_object *spec_default_resources(void);

@@ -2,7 +2,7 @@
 SPDX-License-Identifier: Apache-2.0
 
 As a program: parent.py TYPE PROGRAM..., plays until the message of that type has come, says so, and
-waits to be killed.
+waits to be killed; parent.py all PROGRAM... plays to the end, and has the program's exit code.
 """
 
 import json
@@ -79,6 +79,9 @@ class Parent:
 
 def main():
     parent = Parent(sys.argv[2:])
+    if sys.argv[1] == "all":
+        parent.rest()
+        sys.exit(parent.process.wait())
     message = parent.until(sys.argv[1])
     print(json.dumps(message), flush=True)
     time.sleep(1000)

@@ -31,9 +31,9 @@ class Created(ForeignTest):
         os.chmod(self.fifo, 0o622)
         self.addCleanup(os.unlink, self.fifo)
 
-    def create(self, config, *options):
+    def create(self, config, *options, **more):
         """Up to "created". Returns the parent and the pid of what waits."""
-        parent = self.begin(config, "--exec-fifo", self.fifo, *options)
+        parent = self.begin(config, *(options or ("--exec-fifo", self.fifo)), **more)
         messages = parent.rest()
         self.assertEqual(messages[-1]["type"], "created", messages)
         pid = next(message["pid"] for message in messages if message["type"] == "pid")
@@ -145,6 +145,20 @@ class Created(ForeignTest):
         self.assertIn("mode 0622", error["hint"])
         self.assertEqual(self.result(parent).status, 125)
 
+    def test_by_descriptor(self):
+        """Which must not count as a reader itself."""
+        both = os.open(self.fifo, os.O_RDWR)
+        parent = self.begin(self.config("print=never"), "--exec-fifo-fd", str(both), fds=[both])
+        os.close(both)
+        self.assertEqual(parent.rest()[-1]["text"], "the exec fifo is no O_PATH descriptor")
+        self.assertEqual(self.result(parent).status, 125)
+        fifo = os.open(self.fifo, os.O_PATH)
+        self.stack.callback(os.close, fifo)
+        parent, pid = self.create(self.config("fds"), "--exec-fifo-fd", str(fifo), fds=[fifo])
+        self.assertEqual(self.start_it(), "0")
+        self.assertEqual(self.reap(pid), 0)
+        self.assertEqual(self.result(parent).facts["fds"], "0 1 2")
+
     def test_without_a_socket(self):
         pid_file = f"{self.dir}/pid"
         output = f"{self.dir}/output"
@@ -170,6 +184,8 @@ class Joined(ForeignTest):
     def holder(self, config):
         parent = self.begin(config)
         pid = parent.until("pid")["pid"]
+        self.pidfd = os.dup(parent.fds[0])
+        self.addCleanup(os.close, self.pidfd)
         parent.send("pid-done")
         parent.until("running")
         self.assertEqual(parent.process.stdout.readline(), "sigwait=ready\n")
@@ -222,6 +238,42 @@ class Joined(ForeignTest):
                 self.assertEqual(self.result(parent).status, 0)
                 self.assertEqual(pathlib.Path(f"/proc/{pid}/mountinfo").read_text(), mounts)
                 self.assertFalse(self.gone(pid))
+
+    def test_process(self):
+        """The same by the pidfd of a process, all at once."""
+        for title, held in self.kinds("sigwait"):
+            with self.subTest(title):
+                pid = self.holder(held)
+                config = self.joining(pid, {}, "ns", "dumpable", "fds", "uid")
+                config["process"]["user"]["uid"] = 5
+                parent = self.begin(config, "--join-fd", str(self.pidfd), fds=[self.pidfd])
+                self.assertEqual(parent.rest()[-1], {"type": "exited", "status": 0})
+                facts = self.result(parent).facts
+                for file in (*self.FILES.values(), "user"):
+                    self.assertEqual(facts[f"ns.{file}"], re.findall(
+                        r"\d+", os.readlink(f"/proc/{pid}/ns/{file}"))[0], file)
+                self.assertEqual((facts["fds"], facts["uid"], facts["dumpable"]), ("0 1 2", "5", "1"))
+
+    def test_no_such_process(self):
+        pid = self.holder(self.config("sigwait"))
+        with open("/dev/null", encoding="utf-8") as null:
+            for fd, kinds, words in (
+                (null.fileno(), {}, f"descriptor {null.fileno()}: "),
+                (self.pidfd, {"uts": "uts"}, "/linux/namespaces: must be empty with a process to join")):
+                parent = self.begin(self.joining(pid, kinds, "print=never"), "--join-fd", str(fd), fds=[fd])
+                self.assertEqual(parent.rest()[-1]["type"], "error")
+                result = self.result(parent)
+                self.assertIn(words, result.stderr)
+                self.assertEqual((result.status, result.stdout), (125, ""))
+            # It ends just before it would be joined.
+            parent = self.begin(self.joining(pid, {}, "print=never"), "--join-fd", str(self.pidfd),
+                                fds=[self.pidfd])
+            self.assertEqual(parent.receive()["type"], "configured")
+            self.kill(pid)
+            self.wait_gone(pid)
+            parent.send("begin")
+            self.assertEqual(parent.rest()[-1]["type"], "error")
+            self.assertEqual(self.result(parent).status, 125)
 
     def test_the_end_of_the_parent(self):
         """At each message: the holder goes on, what joined it does not."""

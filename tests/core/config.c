@@ -253,10 +253,10 @@ static void what_is_not_applied_is_named(void **state)
         "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
         "\"hooks\":{\"prestart\":[],\"poststop\":[{}],\"never\":1},"
         "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
-        "\"pids\":{\"limit\":5},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
+        "\"pids\":{\"limit\":5,\"what\":7},\"cpu\":null},\"seccomp\":{\"a\":1},\"sysctl\":{},"
         "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
         "/x? /root~1path? /mounts/0/uidMappings/0/sise? /mounts/0/typo? /process/apparmorProfile "
-        "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids /linux/seccomp "
+        "/process/usr? /hooks/poststop /hooks/never? /linux/resources/pids/what? /linux/seccomp "
         "/linux/namespaces/0/paht? /*? ");
 }
 

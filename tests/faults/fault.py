@@ -26,16 +26,21 @@ def mount_lines():
     return set(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
 
 
-def cgroups():
-    """Every cgroup that could be ours, in each hierarchy that is mounted here; not those of other tests
-    and of the bench, which are on the same machine."""
-    found = set()
+def own_cgroup():
+    """A new cgroup of version 2 that this process goes on in, below which run makes those of its
+    containers: others are made and removed by other tests meanwhile. None where that cannot be had."""
     for line in mount_lines():
         target, kind = line.split()[4], line.split(" - ")[1].split()[0]
-        if kind in ("cgroup", "cgroup2"):
-            found |= {folder for folder, _, _ in os.walk(target)
-                      if re.search(r"fault-test|shimbox(?!-(bench|test))", folder)}
-    return found
+        if kind == "cgroup2":
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="fault-test-", dir=target))
+            (folder / "cgroup.procs").write_text("0")
+            return folder
+    return None
+
+
+def cgroups(top):
+    """Those below it."""
+    return {folder for folder, _, _ in os.walk(top) if folder != str(top)} if top else set()
 
 
 def own_descriptors():
@@ -61,7 +66,25 @@ class Fault(unittest.TestCase):
         for propagation in ("rprivate", "rshared"):
             subprocess.run(["mount", f"--make-{propagation}", "/"], check=True)
         cls.make_dev()
-        cls.cgroups = cgroups()
+        cls.cgroup = own_cgroup()
+        if cls.cgroup:
+            cls.addClassCleanup(cls.leave_cgroup)
+
+    @classmethod
+    def leave_cgroup(cls):
+        (cls.cgroup.parent / "cgroup.procs").write_text("0")
+        for folder, _, _ in os.walk(cls.cgroup, topdown=False):
+            os.rmdir(folder)
+
+    @classmethod
+    def drop_cgroups(cls):
+        """Those of a run that was killed: the next one has nothing to do with them."""
+        for folder in sorted(cgroups(cls.cgroup), reverse=True):
+            for _ in range(1000):
+                if "populated 0" in pathlib.Path(folder, "cgroup.events").read_text():
+                    break
+                time.sleep(0.01)
+            os.rmdir(folder)
 
     @classmethod
     def make_dev(cls):
@@ -105,7 +128,7 @@ class Fault(unittest.TestCase):
         changes = self.bundle.canary_changes()
         self.bundle.remove()
         self.assertFalse(changes)
-        self.assertEqual(cgroups() - self.cgroups, set())
+        self.assertEqual(cgroups(self.cgroup), set())
 
     def names(self):
         return sorted(str(p) for p in self.bundle.folder.rglob("*"))

@@ -14,6 +14,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import unittest
 
 from fault import DEBUG, STEPPER, Fault
@@ -35,6 +36,9 @@ PARENT = {"\\[|execute the protected": "start",
           "claim container ID": "claim ID",
           "read the configuration|make the default|enter the bundle": "read configuration",
           "check what is|open |check for system|(look for|compile|keep) the filter": "prepare",
+          "make the cgroup|enable the controller|delegate the cgroup": "make cgroup",
+          "load the program that filters|attach it to the cgroup": "limit resources",
+          "remove the cgroup|kill the processes of cgroup": "remove cgroup",
           "prepare for children|create the container's process": "create process",
           "find the container|set the oom|let the child|map IDs|write the ID mappings|run new|look for fields": "map IDs",
           "limit ": "set limits", "write the pid file": "write pid file",
@@ -82,15 +86,19 @@ EXCUSES = [
     ("(fsopen|fsconfig|fsmount) in mount file systems: mount cgroup", "EPERM",
      "go on: the host's is bound, read-only"),
     ("mknodat in make devices", "EPERM", "go on: the host's node is bound"),
+    ("(fstat|openat2?) in reopen null", "any", "go on: the stream stays what it is"),
     ("open in mask paths", "any", "go on: the container's own null device"),
     ("(openat2|fchdir|getcwd) in set working", "EPERM", "go on: the user tries, later"),
-    ("setgroups in enter user", "EPERM", "go on: user namespaces of ordinary users forbid it"),
+    ("setgroups in (enter|become) user", "EPERM", "go on: user namespaces of ordinary users forbid it, if none are to be set"),
     ("fchown in own standard", "EPERM", "go on: it can still be used"),
     ("read in make environment", "EPERM", "go on: as if there were no /etc/passwd"),
     ("(fstat|ioctl) in supervise: relay", "any",
      "go on, or vague: of its own streams; of the other, it is taken for something else"),
     ("(openat|read|write|poll|recvmsg) in supervise: relay", "any",
      "go on: it relays what it can; how often it has to is a matter of luck"),
+    (r"\w+ in make cgroup", "any", "go on: nobody has asked for one but the default specification"),
+    (r"\w+ in remove cgroup", "any", "go on: it tries once more"),
+    ("bpf in limit resources", "EPERM", "go on, without the right to do so: devices cannot be made either"),
     ("rmdir in supervise", "any", "go on: the next container with this ID takes it over"),
 ]
 
@@ -242,7 +250,7 @@ class Steps:
         capabilities = self.config["process"]["capabilities"]
         capabilities["inheritable"] = capabilities["ambient"] = ["CAP_KILL"]
         self.config["root"]["readonly"] = True
-        del self.config["linux"]["resources"]
+        del self.config["linux"]["resources"]["pids"]
         self.config["linux"].update(
             rootfsPropagation="unbindable", readonlyPaths=["/proc/sys"],
             maskedPaths=["/proc/interrupts", "/proc/scsi", "/sys/firmware"],
@@ -283,6 +291,7 @@ class Steps:
         """Until the point is met: what the parent does last depends on which process is faster, and
         whether the allocator gives something back before it on the length of the trace."""
         for shift in (0, 0, -1, 1, 0, 0):
+            self.drop_cgroups()
             point = f"{call.process}:{call.segment}:{max(call.number + shift, 0)}"
             done, report = self.step_through(point, action)
             if report.hit == call.name:
@@ -488,8 +497,17 @@ class Table(unittest.TestCase):
     """Is every step of the table in some run?"""
 
     def test_every_step_does_something(self):
+        class Foreign(Plain):
+            """As a foreign parent has it made, who has a say in it."""
+
+            def command(self, *before, more=(), options=()):
+                command = super().command(*before, more=more, options=options)
+                command[command.index("run")] = "container-init"
+                return [sys.executable, str(TOP / "tests/container-init/parent.py"), "all",
+                        *command[:-1], "--sync-fd", "SYNC"]
+
         done = set()
-        for kind in (Plain, UserNamespace, Joined, Ordinary):
+        for kind in (Plain, UserNamespace, Joined, Ordinary, Foreign):
             kind.setUpClass()
             test = kind("undisturbed")
             test.setUp()

@@ -28,11 +28,13 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
     "issue 6": [
-        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks", "/linux/cgroupsPath",
-        "/linux/resources", "/linux/mountLabel", "/linux/intelRdt",
-        "/linux/netDevices",
+        "/process/apparmorProfile", "/process/selinuxLabel", "/hooks",
+        "/linux/mountLabel", "/linux/intelRdt", "/linux/netDevices",
     ],
 }
+
+# Fields that are refused where they ask for anything.
+REFUSED = "run/test_cgroup.py::Cgroup.test_unsupported"
 
 # Fields that are applied: FILE below tests/, `::`, and CLASS.METHOD, or the title of a bats test, or
 # the function of a test of core.
@@ -84,6 +86,32 @@ PROVEN = {
     "/linux/sysctl": "run/test_kernel.py::Kernel.test_sysctl_each_namespace",
     "/linux/timeOffsets": "run/test_kernel.py::Kernel.test_time_offsets",
     "/linux/memoryPolicy": "run/test_schedule.py::Schedule.test_memory_policy_modes",
+    "/linux/cgroupsPath": "run/test_cgroup.py::Cgroup.test_paths",
+    "/linux/resources/devices": "run/test_cgroup.py::Cgroup.test_devices",
+    "/linux/resources/memory/limit": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/memory/reservation": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/memory/swap": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/memory/checkBeforeUpdate": "vm/test_container_limits.py::Limits.test_check_before",
+    "/linux/resources/memory/useHierarchy": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/shares": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/quota": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/burst": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/period": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/cpus": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/mems": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/cpu/idle": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/pids/limit": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/unified": "vm/test_container_limits.py::Limits.test_each",
+    "/linux/resources/memory/kernel": REFUSED,
+    "/linux/resources/memory/kernelTCP": REFUSED,
+    "/linux/resources/memory/swappiness": REFUSED,
+    "/linux/resources/memory/disableOOMKiller": REFUSED,
+    "/linux/resources/cpu/realtimeRuntime": REFUSED,
+    "/linux/resources/cpu/realtimePeriod": REFUSED,
+    "/linux/resources/blockIO": REFUSED,
+    "/linux/resources/hugepageLimits": REFUSED,
+    "/linux/resources/network": REFUSED,
+    "/linux/resources/rdma": REFUSED,
     "/linux/seccomp/defaultAction": "run/test_seccomp.py::Seccomp.test_default_actions",
     "/linux/seccomp/defaultErrnoRet": "run/test_seccomp.py::Seccomp.test_default_errno",
     "/linux/seccomp/architectures": "run/test_seccomp.py::Seccomp.test_other_architectures",

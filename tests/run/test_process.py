@@ -7,6 +7,8 @@ import itertools
 import os
 import pathlib
 import signal
+import stat
+import subprocess
 import tempfile
 
 from container import CAPABILITIES, ContainerTest, host_facts, mask
@@ -482,6 +484,24 @@ class Descriptors(ContainerTest):
             self.assertEqual(file.read().decode().splitlines()[-1].split(":")[0], "1000")
             after = os.stat("/dev/null")
             self.assertEqual((after.st_uid, after.st_mode), (before.st_uid, before.st_mode))
+
+    def test_null_streams(self):
+        """A stream that is /dev/null is the container's own; but not what only has that name."""
+        for minor in (3, 5):
+            folder = pathlib.Path(self.dir, f"dev{minor}")
+            folder.mkdir()
+            os.mknod(folder / "null", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+            config = self.config()
+            config["mounts"][1] = {"destination": "/dev", "type": "bind", "source": str(folder),
+                                   "options": ["bind"]}
+            config["process"]["args"] = ["/bin/stat", "-Lc", "%d:%i %t:%T", "/proc/self/fd/0",
+                                         "/proc/self/fd/2", "/dev/null"]
+            result = self.run_config(config, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            first, second, own = result.stdout.splitlines()
+            self.assertEqual(first, second)
+            self.assertEqual(first == own, minor == 3)
+            self.assertTrue(first.endswith(" 1:3"), first)
+            self.assertTrue(own.endswith(f" 1:{minor}"), own)
 
     def test_stdio_mapped(self):
         """In a user namespace the owner is the mapped one."""

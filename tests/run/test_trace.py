@@ -37,7 +37,7 @@ CALLS = {
     "execve": r"execve",
     "mknodat": r"make device ",
     "symlinkat": r"link /dev",
-    "flock": r"claim container ID",
+    "flock": r"claim container ID|make the cgroup",
     "rmdir": r"release the container ID",
     "renameat": r"write the pid file",
     "setns": r"join ",

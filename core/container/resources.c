@@ -1,0 +1,232 @@
+/* A container's own cgroup, its limits, and its filter of devices.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/resources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/linux/capability.h"
+#include "core/linux/device_filter.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+#define FIELD      "/linux/resources"
+#define PATH_FIELD "/linux/cgroupsPath"
+
+int resources_prepare(struct container *container)
+{
+    const struct config *config = container->config;
+    const struct resources *resources = &config->resources;
+    if (resources->unsupported[0])
+        return fail_config(resources->unsupported, "cannot be applied: it is of cgroup version 1, "
+                                                   "or not supported yet");
+    container->cgroup.standard = resources_are_standard(resources);
+    container->cgroup.optional = container->cgroup.standard && !config->cgroups_path;
+    int result = resources_settings(resources, &container->cgroup.settings);
+    if (result < 0)
+        error_field(FIELD);
+    return result;
+}
+
+static bool is_needed(const struct container *container)
+{
+    const struct own_cgroup *cgroup = &container->cgroup;
+    if (!cgroup->optional || container->id)
+        return true;
+    return !container->unlimited &&
+           (cgroup->settings.list.count > 0 || container->config->resources.has_devices);
+}
+
+int resources_create(struct container *container)
+{
+    if (!is_needed(container))
+        return 0;
+    trace_group("make cgroup");
+    int result = resources_place(container);
+    if (result == 0)
+        return 0;
+    resources_remove(container);
+    if (container->cgroup.optional) {
+        error_clear();
+        return 0;
+    }
+    error_step("make cgroup");
+    error_field(container->config->cgroups_path ? PATH_FIELD : FIELD);
+    return result;
+}
+
+/* With CLONE_NEWCGROUP, clone3(2) would take the parent's cgroup as the root of the namespace also
+ * for a child that is born in another one: so the namespace comes afterwards. */
+int setup_cgroup(struct container *container)
+{
+    const struct config_namespace *own = &container->config->namespaces[NAMESPACE_CGROUP];
+    int result = 0;
+    if (container->cgroup.fd >= 0 && container->cgroup.join)
+        result = cgroup_join(container->cgroup.fd, container->cgroup.place.path);
+    if (result == 0 && container->cgroup.fd >= 0 && own->wanted && !own->path &&
+        sys_unshare(CLONE_NEWCGROUP) < 0)
+        return fail(errno, "cannot create a cgroup namespace");
+    return result;
+}
+
+/* ---- limits ---- */
+
+/* Not in a user namespace: the kernel asks for these capabilities in the initial one. */
+static bool may_filter_devices(void)
+{
+    return (capability_have(CAP_SYS_ADMIN) ||
+            (capability_have(CAP_BPF) && capability_have(CAP_NET_ADMIN))) &&
+           namespace_own_is_initial(NAMESPACE_USER) != 0;
+}
+
+static int filter_devices(const struct container *container)
+{
+    const struct resources *resources = &container->config->resources;
+    int result =
+        device_filter_set(container->cgroup.fd, resources->devices, resources->device_count);
+    if (result == 0 || result != -EPERM || may_filter_devices()) {
+        if (result < 0)
+            error_field(FIELD "/devices");
+        return result;
+    }
+    /* Without these rights no device can be made, and those that are there have their modes. */
+    error_clear();
+    if (container->cgroup.standard)
+        return 0;
+    if (container->strict)
+        return fail_config(FIELD "/devices", "the rules cannot be applied without CAP_BPF and "
+                                             "CAP_NET_ADMIN (--strict)");
+    resources_warn(container, FIELD "/devices is left out: it needs CAP_BPF and CAP_NET_ADMIN");
+    return 0;
+}
+
+/* The kernel would make room, by ending processes if need be. */
+static int check_memory(int fd, const char *path, const struct resources *resources)
+{
+    autotext struct text text = {0};
+    if (!resources->check_memory || resources->memory_limit <= 0)
+        return 0;
+    int result = read_file(fd, "memory.current", 64, &text);
+    if (result < 0)
+        return result;
+    unsigned long long used = strtoull(text.data ? text.data : "", NULL, 10);
+    return used <= (unsigned long long)resources->memory_limit
+               ? 0
+               : fail(EBUSY, "cannot limit the memory of cgroup %s to %lld: %llu are in use", path,
+                      (long long)resources->memory_limit, used);
+}
+
+/* Without swap space there is no such file, and none to be limited. */
+static bool is_moot(int fd, const char *setting)
+{
+    return (strcmp(setting, "memory.swap.max=0") == 0 ||
+            strcmp(setting, "memory.swap.max=max") == 0) &&
+           faccessat(fd, "memory.swap.max", F_OK, 0) < 0 &&
+           faccessat(fd, "memory.max", F_OK, 0) == 0;
+}
+
+static void drop_moot(int fd, struct text_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_moot(fd, list->items[i]))
+            list->items[kept++] = list->items[i];
+    }
+    list->count = kept;
+}
+
+int resources_limit(const struct container *container)
+{
+    const struct own_cgroup *cgroup = &container->cgroup;
+    const struct resources *resources = &container->config->resources;
+    if (cgroup->fd < 0)
+        return 0;
+    struct text_list list = cgroup->settings.list;
+    drop_moot(cgroup->fd, &list);
+    int result = check_memory(cgroup->fd, cgroup->place.path, resources);
+    if (result == 0)
+        result = cgroup_set(cgroup->fd, cgroup->place.path, &list);
+    if (result < 0)
+        error_field(FIELD);
+    if (result == 0 && resources->has_devices)
+        result = filter_devices(container);
+    if (result < 0)
+        error_step("limit resources");
+    return result;
+}
+
+int resources_update(struct cgroup *place, int process, const struct resources *resources)
+{
+    __attribute__((cleanup(resource_settings_free))) struct resource_settings settings;
+    if (resources->unsupported[0])
+        return fail_config(resources->unsupported, "cannot be applied: it is of cgroup version 1, "
+                                                   "or not supported yet");
+    int result = resources_settings(resources, &settings);
+    if (result < 0)
+        return result;
+    autoclose int fd = cgroup_open(place);
+    result = fd < 0 ? fd : check_memory(fd, place->path, resources);
+    if (result < 0)
+        return result;
+    drop_moot(fd, &settings.list);
+    struct cgroup_wish wish = {.settings = &settings.list};
+    autoclose int made = cgroup_make(place, process, &wish);
+    if (made < 0)
+        return made;
+    return resources->has_devices
+               ? device_filter_set(fd, resources->devices, resources->device_count)
+               : 0;
+}
+
+/* ---- the end ---- */
+
+uint64_t resources_oom_kills(struct cgroup *place)
+{
+    autotext struct text events = {0};
+    uint64_t kills = 0;
+    struct error record = *error_get();
+    error_clear();
+    autoclose int fd = cgroup_open(place);
+    if (fd >= 0 && read_file(fd, "memory.events", 4096, &events) == 0 && events.data) {
+        const char *line = strstr(events.data, "\noom_kill ");
+        kills = line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
+    }
+    error_clear();
+    if (record.kind)
+        error_adopt(&record);
+    return kills;
+}
+
+void resources_remove(struct container *container)
+{
+    struct own_cgroup *cgroup = &container->cgroup;
+    if (cgroup->fd >= 0) {
+        trace_group("remove cgroup");
+        struct error record = *error_get();
+        error_clear();
+        if (cgroup->settings.list.count > 0)
+            cgroup->oom_kills = resources_oom_kills(&cgroup->place);
+        /* Once more: what is left here stays. */
+        if (cgroup_end(&cgroup->place) < 0) {
+            error_clear();
+            if (cgroup_end(&cgroup->place) < 0)
+                resources_warn(container, error_get()->text);
+        }
+        error_clear();
+        if (record.kind)
+            error_adopt(&record);
+    }
+    close_fd(&cgroup->fd);
+    cgroup_close(&cgroup->place);
+}

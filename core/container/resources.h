@@ -1,0 +1,57 @@
+/* A container's own cgroup: made before its first process, limited before its program runs, removed
+ * with all that is left in it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/linux/cgroup.h"
+#include "core/oci/resources.h"
+
+struct container;
+
+struct own_cgroup {
+    struct cgroup place;               /* its path is the container's to remember */
+    int fd;                            /* O_PATH; -1: there is none */
+    bool join;                         /* the child moves itself, for lack of clone3(2) */
+    bool standard;                     /* its limits are those of the default specification */
+    bool optional;                     /* likewise, and nobody has asked for a cgroup */
+    struct resource_settings settings; /* to be written before the program runs */
+    uint64_t oom_kills;                /* how many processes the lack of memory has cost */
+};
+#define NO_OWN_CGROUP ((struct own_cgroup){.place = {.root = -1}, .fd = -1})
+
+/* Check linux.resources: what is not supported is refused by name. Changes nothing. Returns 0 or a
+ * negative errno (recorded with the config's field), as all of the following. */
+int resources_prepare(struct container *container);
+
+/* Make the cgroup, unless there is no need of one, and enable the controllers that its limits take.
+ * Where the controllers belong to version 1, the limits are left out with a warning; refused if the
+ * container is to be strict. */
+int resources_create(struct container *container);
+
+/* Of this, finding the place and making it. What was made stays after a failure. */
+int resources_place(struct container *container);
+
+/* Tell the user, if the container has warn(). */
+void resources_warn(const struct container *container, const char *text);
+
+/* In the child: be in it, and in a cgroup namespace whose root it is. */
+int setup_cgroup(struct container *container);
+
+/* Write the limits, and load the filter of devices. From the parent, when the set-up is done: that
+ * may take more than the program is to have. */
+int resources_limit(const struct container *container);
+
+/* Kill what is left in the cgroup and remove it. oom_kills is known then. Never fails: what cannot
+ * be removed is told by the container's warn(). */
+void resources_remove(struct container *container);
+
+/* For a container that runs, in the cgroup at that place: all of these limits, or none but the
+ * filter of devices, which comes last. process: as for cgroup_find(). */
+int resources_update(struct cgroup *place, int process, const struct resources *resources);
+
+/* How many processes the lack of memory has cost so far; 0 where that is not counted. */
+uint64_t resources_oom_kills(struct cgroup *place);

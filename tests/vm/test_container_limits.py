@@ -1,0 +1,180 @@
+"""Limits of a container where all controllers are there: set, and held.
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import os
+import pathlib
+import sys
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests/run"))
+from test_cgroup import DENY, ROOT, Containers  # noqa: E402 (its folder comes first)
+
+MIB = 1 << 20
+
+
+class Limits(Containers):
+    def inside(self, files, resources, version="1.0.2", **more):
+        """The values of these files as the program sees them in its own cgroup."""
+        config = self.mount(self.limited(*(f"read=/sys/fs/cgroup/{file}" for file in files), **resources), "ro")
+        config["ociVersion"] = version
+        facts = self.ask(config, **more)
+        return [facts[f"read:/sys/fs/cgroup/{file}"].removesuffix("\\n") for file in files]
+
+    def shell(self, script, **resources):
+        config = self.mount(self.limited(**resources), "ro")
+        config["process"]["args"] = ["/bin/sh", "-c", script]
+        return self.finish(self.start(config), 120)
+
+    def enabled(self, path=""):
+        return (pathlib.Path(f"{self.top}{path}") / "cgroup.subtree_control").read_text().strip()
+
+    def test_each(self):
+        self.keep_top()
+        rows = {
+            "memory.max": str(64 * MIB), "memory.low": str(16 * MIB), "memory.swap.max": str(32 * MIB),
+            "memory.high": str(48 * MIB), "cpu.weight": "59", "cpu.max": "20000 50000", "cpu.max.burst": "10000",
+            "cpuset.cpus": "0", "cpuset.mems": "0", "pids.max": "11", "hugetlb.2MB.max": str(2 * MIB),
+        }
+        found = self.inside(rows, {
+            "memory": {"limit": 64 * MIB, "reservation": 16 * MIB, "swap": 96 * MIB, "useHierarchy": True},
+            "cpu": {"shares": 512, "quota": 20000, "period": 50000, "burst": 10000, "cpus": "0", "mems": "0"},
+            "pids": {"limit": 11},
+            "unified": {"memory.high": "48M", "hugetlb.2MB.max": "2M"},
+            "devices": [DENY],
+        })
+        self.assertEqual(dict(zip(rows, found)), rows)
+        self.assertEqual(set(self.enabled().split()), {"cpu", "cpuset", "hugetlb", "memory", "pids"})
+        rows = {"memory.max": "max", "memory.low": "max", "memory.swap.max": "max", "cpu.idle": "1",
+                "cpu.max": "max 100000", "pids.max": "max"}
+        found = self.inside(rows, {"memory": {"limit": -1, "reservation": -1}, "pids": {"limit": -1},
+                                   "cpu": {"idle": 1, "shares": 2, "quota": -1}})
+        self.assertEqual(dict(zip(rows, found)), rows)
+        # No limit before runtime-spec 1.3, and one since then.
+        self.assertEqual(self.inside(["pids.max"], {"pids": {"limit": 0}}, "1.3.0"), ["1"])
+        self.assertEqual(self.inside(["pids.max"], {"pids": {"limit": 0}}), ["max"])
+
+    def test_bad_values(self):
+        """The kernel's no, before the program has run; nothing stays."""
+        self.keep_top()
+        for resources, words in (
+                ({"cpu": {"period": 1}}, "cannot set cpu.max of cgroup"),
+                ({"cpu": {"quota": 1000, "burst": 2000}}, "cannot set cpu.max.burst of cgroup"),
+                ({"cpu": {"cpus": "4000"}}, "cannot set cpuset.cpus of cgroup"),
+                ({"memory": {"limit": 4096, "swap": 1}}, "/linux/resources/memory/swap: "),
+                ({"unified": {"memory.nothing": "1"}}, "(there is no such file)"),
+                ({"unified": {"nothing.max": "1"}}, "there is no controller nothing in /sys/fs/cgroup")):
+            self.refused(self.limited("print=ran", **resources), words)
+
+    def test_memory(self):
+        """The one that takes too much is killed, and it is said why."""
+        self.keep_top()
+        result = self.shell("tail /dev/zero; echo $?", memory={"limit": 16 * MIB, "swap": 16 * MIB})
+        self.assertEqual((result.status, result.stdout), (0, "137\n"), result)
+        self.assertIn("shimbox run: warning: out of memory: the kernel has killed 1 of the container's processes\n",
+                      result.stderr)
+
+    def test_little_memory(self):
+        """The set-up is not what a limit is for."""
+        self.keep_top()
+        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 512 << 10, "swap": 512 << 10}))["uid"], "0")
+
+    def test_check_before(self):
+        self.keep_top()
+        self.refused(self.limited("print=ran", memory={"limit": 4096, "checkBeforeUpdate": True}),
+                     f"cannot limit the memory of cgroup {self.top}/a to 4096: ")
+        self.ask(self.limited("uid", memory={"limit": 64 * MIB, "checkBeforeUpdate": True}))
+
+    def test_pids(self):
+        self.keep_top()
+        result = self.shell("for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; echo all", pids={"limit": 5})
+        self.assertNotEqual(result.status, 0)
+        self.assertNotIn("all", result.stdout)
+        self.assertIn("fork", result.stderr)
+
+    def test_cpu(self):
+        """In each period in which it ran it got its quota, and not much more."""
+        self.keep_top()
+        result = self.shell("timeout 3 sh -c 'while :; do :; done'; cat /sys/fs/cgroup/cpu.stat",
+                            cpu={"quota": 10000, "period": 100000})
+        told = dict(line.split() for line in result.stdout.splitlines())
+        self.assertGreater(int(told["nr_throttled"]), 5, result)
+        ratio = int(told["usage_usec"]) / (int(told["nr_periods"]) * 10000)
+        self.assertLess(ratio, 1.6, result)
+        self.assertGreater(ratio, 0.3, result)
+
+    def test_siblings(self):
+        """Only what is needed is enabled, and whoever is there keeps its limits."""
+        (self.top / "sibling").mkdir(parents=True)
+        (ROOT / "cgroup.subtree_control").write_text("+pids")
+        (self.top / "cgroup.subtree_control").write_text("+pids")
+        (self.top / "sibling/pids.max").write_text("77")
+        self.before = self.left_over()
+        self.ask(self.limited("uid", path="/b/c", memory={"limit": 64 * MIB}))
+        self.assertEqual((self.enabled(), self.enabled("/b"), self.enabled("/sibling")), ("memory pids", "memory", ""))
+        self.assertEqual((self.top / "sibling/pids.max").read_text(), "77\n")
+        (self.top / "b").rmdir()
+
+    def test_in_the_way(self):
+        """Where processes are, no controllers can be given on: the container goes beside its caller, or
+        it is said who is in the way."""
+        outer = self.outer()
+        config = self.limited("read=/proc/self/cgroup", path="", host=True, pids={"limit": 9})
+        facts = self.ask(config, "an-id", prefix=outer)
+        self.assertEqual(facts["read:/proc/self/cgroup"], f"0::{self.name}/an-id\\n")
+        config["linux"]["cgroupsPath"] = "b/c"
+        facts = self.ask(config, prefix=outer)
+        self.assertEqual(facts["read:/proc/self/cgroup"], f"0::{self.name}/b/c\\n")
+        (self.top / "b").rmdir()
+        config["linux"]["cgroupsPath"] = f"{self.name}/outer/x"
+        result = self.refused(config, f"cannot enable the controller pids in cgroup {self.top}/outer: ", prefix=outer)
+        self.assertIn("(processes are in it, such as ", result.stderr)
+        self.assertIn("move them into a cgroup below, or give a PATH elsewhere)", result.stderr)
+
+    def test_devices(self):
+        self.keep_top()
+        config = self.limited("mknod=/nodes/a,c,240,1", "mknod=/nodes/b,c,240,2", "open=/nodes/a,r", "open=/nodes/b,r",
+                              "open=/dev/null,rw", devices=[DENY, {"allow": True, "type": "c", "major": 240,
+                                                                   "minor": 2, "access": "r"}])
+        config["process"]["capabilities"] = {kind: ["CAP_MKNOD"] for kind in ("bounding", "effective", "permitted")}
+        config["mounts"].append({"destination": "/nodes", "type": "tmpfs", "source": "x"})
+        facts = self.ask(config)
+        self.assertEqual([facts[f"open:{node}"] for node in ("/nodes/a", "/nodes/b", "/dev/null")],
+                         ["EPERM", "ENXIO", "ok"])
+
+    def test_ordinary_user(self):
+        user = self.need_user()
+        (self.top / "shell").mkdir(parents=True)
+        for path in (self.top, self.top / "shell"):
+            for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+                os.chown(path / name, user.uid, user.gid)
+        (ROOT / "cgroup.subtree_control").write_text("+pids")
+        self.before = self.left_over()
+
+        def become():
+            (self.top / "shell/cgroup.procs").write_text("0")
+            user.preexec()
+
+        config = self.mount(self.user_config("read=/sys/fs/cgroup/pids.max", "stat=/sys/fs/cgroup"), "rw")
+        config["linux"]["resources"] = {"pids": {"limit": 8}}
+        facts = self.ask(config, preexec_fn=become, cwd="/")
+        self.assertEqual(facts["read:/sys/fs/cgroup/pids.max"], "8\\n")
+        self.assertEqual(facts["stat:/sys/fs/cgroup.uid"], "0")
+        self.assertEqual(self.enabled(), "pids")
+        # What is not delegated cannot be had, and is not forgotten.
+        (self.top / "closed/user").mkdir(parents=True)
+        for name in ("", "cgroup.procs", "cgroup.subtree_control"):
+            os.chown(self.top / "closed/user" / name, user.uid, user.gid)
+        self.before = self.left_over()
+
+        def become_other():
+            (self.top / "closed/user/cgroup.procs").write_text("0")
+            user.preexec()
+
+        self.refused(config, f"cannot enable the controller pids in cgroup {self.top}/closed: Permission denied (it is "
+                     "not delegated to this user)", preexec_fn=become_other, cwd="/")
+
+
+if __name__ == "__main__":
+    unittest.main()
