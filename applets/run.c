@@ -203,10 +203,10 @@ static int run_config(const struct run_options *values, const struct config *con
     container.id = operands->id;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
-    container.state = occasions->state;
     container.strict = values->strict;
     container.unlimited = uses_default(values);
     container.warn = warn_of;
+    container.state = occasions->state;
     container.driver = &driver;
     container.driver_context = occasions;
     result = container_prepare(&container);
