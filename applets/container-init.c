@@ -199,8 +199,14 @@ static int run_config(const struct init_options *values, struct config *config,
     container.pid_file = pid_file;
     container.start_fifo = take_fd(&handles[FIFO]);
     container.join_process = handles[JOIN];
+    container.strict = values->strict;
+    container.limited_outside = handles[SYNC] >= 0 || container.start_fifo >= 0;
     if (handles[SYNC] >= 0)
         result = foreign_begin(&foreign, &container);
+    else if (container.limited_outside &&
+             (config->cgroups_path || !resources_are_standard(&config->resources)))
+        result = fail_config("/linux/resources", "limits of a container that is left waiting take "
+                                                 "a parent that sees to them (--sync-fd)");
     if (result == 0)
         result = container_prepare(&container);
     if (result == 0)

@@ -61,11 +61,6 @@ static void warn(void *context)
     bundle_warn(unsaid->config, unsaid->strict);
 }
 
-static void warn_of(const char *text)
-{
-    report_warning("%s", text);
-}
-
 /* Relative paths of the config start at the bundle, those of the command line where we are. */
 static int enter_bundle(const struct create_options *values, char **pid_file)
 {
@@ -126,7 +121,6 @@ static int create_from(const struct create_options *values, const struct config 
     container.preserved_fds = values->preserve_fds;
     container.pid_file = pid_file;
     container.strict = values->strict;
-    container.warn = warn_of;
     container.state = state->fd;
     result = create_container(values, &container, state, console);
     step("release the container");

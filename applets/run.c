@@ -168,11 +168,6 @@ static void warn(void *context)
     bundle_warn(occasions->config, occasions->strict);
 }
 
-static void warn_of(const char *text)
-{
-    report_warning("%s", text);
-}
-
 static int release(void *context)
 {
     const struct occasions *occasions = context;
@@ -264,7 +259,6 @@ static int run_config(const struct run_options *values, const struct config *con
     container.pid_file = pid_file;
     container.strict = values->strict;
     container.unlimited = uses_default(values);
-    container.warn = warn_of;
     container.state = occasions->state ? occasions->state->fd : -1;
     container.driver = &driver;
     container.driver_context = occasions;

@@ -51,6 +51,9 @@ struct container {
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
     int state;                /* directory of its ID, not owned; -1: none */
+    bool strict;              /* limits that this system cannot set are an error, not a warning */
+    bool limited_outside;     /* who has started this sees to cgroup, limits and devices */
+    bool unlimited;           /* the limits of the default specification alone need no cgroup */
     /* For each of the config's mounts -1, or a descriptor, taken over. NULL: for none. */
     int *given_mounts;   /* a detached mount, instead of its source */
     int *given_mappings; /* a user namespace that it is idmapped by, instead of its own maps */
@@ -64,9 +67,6 @@ struct container {
     bool wait_for_hooks;         /* the driver has something to do before the root is changed */
     int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
                        over; -1: it need not. In the child, once started: open for writing */
-    bool strict;    /* limits that cannot be set here are an error, not a warning */
-    bool unlimited; /* the limits of the default specification alone need no cgroup */
-    void (*warn)(const char *text); /* tell the user, on one line; NULL: nobody */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */

@@ -261,10 +261,7 @@ static int launch(struct container *container)
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     container->child = NULL;
-    /* Whatever has failed, and whoever is left in it. */
     process_end(&child);
-    if (result < 0 || container->start_fifo < 0)
-        resources_remove(container);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);
     return result;
 }
@@ -272,10 +269,15 @@ static int launch(struct container *container)
 int container_run(struct container *container)
 {
     close_fd(&container->start_fifo);
-    return launch(container);
+    int result = launch(container);
+    resources_remove(container);
+    return result;
 }
 
 int container_create(struct container *container)
 {
-    return launch(container);
+    int result = launch(container);
+    if (result < 0)
+        resources_remove(container);
+    return result;
 }

@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/base/report.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/linux/capability.h"
@@ -29,6 +30,8 @@ int resources_prepare(struct container *container)
 {
     const struct config *config = container->config;
     const struct resources *resources = &config->resources;
+    if (container->limited_outside)
+        return 0;
     if (resources->unsupported[0])
         return fail_config(resources->unsupported, "cannot be applied: it is of cgroup version 1, "
                                                    "or not supported yet");
@@ -51,7 +54,7 @@ static bool is_needed(const struct container *container)
 
 int resources_create(struct container *container)
 {
-    if (!is_needed(container))
+    if (container->limited_outside || !is_needed(container))
         return 0;
     trace_group("make cgroup");
     int result = resources_place(container);
@@ -108,7 +111,7 @@ static int filter_devices(const struct container *container)
     if (container->strict)
         return fail_config(FIELD "/devices", "the rules cannot be applied without CAP_BPF and "
                                              "CAP_NET_ADMIN (--strict)");
-    resources_warn(container, FIELD "/devices is left out: it needs CAP_BPF and CAP_NET_ADMIN");
+    report_warning("%s", FIELD "/devices is left out: it needs CAP_BPF and CAP_NET_ADMIN");
     return 0;
 }
 
@@ -241,7 +244,7 @@ void resources_remove(struct container *container)
         if (cgroup_end(&cgroup->place) < 0) {
             error_clear();
             if (cgroup_end(&cgroup->place) < 0)
-                resources_warn(container, error_get()->text);
+                report_warning("%s", error_get()->text);
         }
         error_clear();
         if (record.kind)

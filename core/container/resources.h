@@ -35,9 +35,6 @@ int resources_create(struct container *container);
 /* Of this, finding the place and making it. What was made stays after a failure. */
 int resources_place(struct container *container);
 
-/* Tell the user, if the container has warn(). */
-void resources_warn(const struct container *container, const char *text);
-
 /* In the child: be in it, and in a cgroup namespace whose root it is. */
 int setup_cgroup(struct container *container);
 
@@ -46,7 +43,7 @@ int setup_cgroup(struct container *container);
 int resources_limit(const struct container *container);
 
 /* Kill what is left in the cgroup and remove it. oom_kills is known then. Never fails: what cannot
- * be removed is told by the container's warn(). */
+ * be removed is told in a warning. */
 void resources_remove(struct container *container);
 
 /* For a container that runs, in the cgroup at that place: all of these limits, or none but the

@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/base/report.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/linux/sys.h"
@@ -31,12 +32,6 @@
 /* What was killed with its container ends within this time. */
 #define DYING_MS 1000
 
-void resources_warn(const struct container *container, const char *text)
-{
-    if (container->warn)
-        container->warn(text);
-}
-
 /* Limits that cannot be had here since the controllers, or all of it, belong to version 1. */
 static int leave_out(const struct container *container, const char *what)
 {
@@ -49,7 +44,7 @@ static int leave_out(const struct container *container, const char *what)
         error_hint("boot with systemd.unified_cgroup_hierarchy=1");
         return result;
     }
-    resources_warn(container, text);
+    report_warning("%s", text);
     return 0;
 }
 

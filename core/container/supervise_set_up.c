@@ -164,7 +164,7 @@ static int make_ready(struct supervision *supervision)
     if (result == 0 && supervision->container->privileged)
         result = setup_schedule(supervision->container, supervision->child->pid);
     if (result == 0)
-        result = resources_limit(supervision->container);
+        result = resources_limit(container);
     if (result == 0)
         result = write_pid_file(supervision);
     return result < 0 ? result : ask(supervision, READY);

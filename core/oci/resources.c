@@ -65,9 +65,11 @@ static double logarithm(double number)
 static double power_of_ten(double exponent)
 {
     double result = 1;
+    int whole = (int)exponent;
 
-    for (; exponent >= 1; exponent -= 1)
+    for (int i = 0; i < whole; i++)
         result *= 10;
+    exponent -= whole;
 
     double term = 1;
     double sum = 1;

@@ -7,6 +7,7 @@ Version 2 is mounted on /sys/fs/cgroup in this file's own mount namespace. Its t
 machine all the same: each test works below a cgroup of its own.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -301,6 +302,17 @@ class Cgroup(Containers):
                      prefix=prefix)
         self.ask(self.limited("uid", path="", devices=[DENY]), prefix=prefix)
         self.ask(self.limited("uid", path=""), "an-id", prefix=prefix)
+
+    def test_left_waiting(self):
+        """container-init that ends before its container has nobody to remove a cgroup: its parent does."""
+        fifo = f"{self.dir}/fifo"
+        os.mkfifo(fifo)
+        self.addCleanup(os.unlink, fifo)
+        for config in (self.limited("uid"), self.limited("uid", path="", pids={"limit": 7})):
+            done = subprocess.run([self.shimbox, "container-init", "--config", "-", "--exec-fifo", fifo],
+                                  input=json.dumps(config), capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (125, ""), done)
+            self.assertIn("/linux/resources: limits of a container that is left waiting take a parent", done.stderr)
 
     def test_without_clone3(self):
         """The child moves itself."""
