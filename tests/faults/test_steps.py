@@ -536,6 +536,7 @@ class Table(unittest.TestCase):
                 done |= {call.step for call in test.undisturbed()[1].calls}
             finally:
                 test.tearDown()
+                kind.doClassCleanups()
         self.assertEqual((set(read_table()) | set(PARENT.values())) - done, set())
 
 
