@@ -222,6 +222,7 @@ static int run_kept(const struct run_options *values, struct container *containe
                             .rootfs = root,
                             .foreground = !values->detach,
                             .kept = values->keep,
+                            .unbundled = values->config || !values->bundle,
                             .console = occasions->console,
                             .setting_up = warn,
                             .running = release,

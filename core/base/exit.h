@@ -10,6 +10,7 @@
 
 /* Lifecycle commands (run): their own failure, as runc has it. */
 #define EXIT_LIFECYCLE 1
+#define EXIT_EXEC      255 /* exec: its own failure, as runc has it */
 
 /* Stand-ins for the tools of util-linux: what those end with. */
 #define EXIT_STAND_IN 1   /* stand-ins (unshare, nsenter, setpriv): their own failure */

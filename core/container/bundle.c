@@ -52,6 +52,17 @@ int bundle_read(struct config *config, const char *bundle, const char *file)
     return bundle_read_stream(config, stream, name);
 }
 
+int bundle_read_document(struct json_object **document, const char *file)
+{
+    autotext struct text text = {0};
+    autoclose int stream = open(file, O_RDONLY | O_CLOEXEC);
+    if (stream < 0)
+        return fail(errno, "cannot open %s", file);
+    int result = read_all(stream, file, JSON_BYTES_MAX, &text);
+    return result < 0 ? result
+                      : json_parse(document, file, text.data ? text.data : "", text.length);
+}
+
 struct unapplied {
     bool strict;
     bool found;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct config;
+struct json_object;
 
 /* Read the configuration: from file ("-": standard input), or where that is NULL, from config.json
  * of the bundle. Returns 0 or a negative errno (recorded). */
@@ -13,6 +14,10 @@ int bundle_read(struct config *config, const char *bundle, const char *file);
 
 /* The same from a stream that is open. name: for messages. */
 int bundle_read_stream(struct config *config, int stream, const char *name);
+
+/* A whole file as a document, the caller's (json_object_put). Returns 0 or a negative errno
+ * (recorded). */
+int bundle_read_document(struct json_object **document, const char *file);
 
 /* With --strict: a field that is not applied is an error, before anything is done. Returns 0 or a
  * negative errno (recorded with the field). */

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/driver.h"
@@ -19,6 +21,7 @@
 #include "core/linux/console_socket.h"
 #include "core/linux/process.h"
 #include "core/oci/config.h"
+#include "core/oci/json.h"
 
 static const char fifo_name[] = "start.fifo";
 
@@ -132,6 +135,18 @@ static const struct driver drivers[2][2] = {
     },
 };
 
+/* For `exec`, which is to find the config that the container was made of. */
+static int keep_config(const struct state *state, const struct config *config)
+{
+    autotext struct text text = {0};
+    autoclose int fd = openat(state->fd, RECORD_CONFIG,
+                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(errno, "cannot keep the configuration");
+    int result = json_write(config->document, &text);
+    return result < 0 ? result : write_all(fd, "the configuration", text.data, text.length);
+}
+
 int keeper_begin(struct keeper *keeper, struct container *container)
 {
     const struct config *config = container->config;
@@ -146,6 +161,8 @@ int keeper_begin(struct keeper *keeper, struct container *container)
         result = record_own(&keeper->record.runner, container->proc);
     if (result == 0)
         result = record_write(keeper->state, &keeper->record);
+    if (result == 0 && keeper->unbundled)
+        result = keep_config(keeper->state, config);
     container->record = &keeper->record;
     container->wait_for_hooks = hooked;
     container->driver = &drivers[hooked][keeper->console >= 0];

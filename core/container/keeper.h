@@ -23,6 +23,7 @@ struct keeper {
     const char *rootfs;                /* absolute, or NULL */
     bool foreground;                   /* this process waits for its end */
     bool kept;                         /* and leaves the entry then */
+    bool unbundled;                    /* the config is not config.json of the bundle */
     int console;                       /* connection to who wants the terminal, -1: it is relayed */
     void (*setting_up)(void *context); /* as in driver.h, for the caller */
     int (*running)(void *context);

@@ -27,6 +27,13 @@ static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
     return cgroup_find(cgroup, self, lifecycle->record.cgroup);
 }
 
+int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    int result = find_cgroup(lifecycle, &cgroup);
+    return result < 0 ? result : cgroup_open(&cgroup);
+}
+
 /* Whatever is in it is killed. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
 {

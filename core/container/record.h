@@ -22,6 +22,9 @@ struct text;
 #define RECORD_BOOT 40
 #define RECORD_TIME 40
 
+/* Beside the record, where the config was not the bundle's own. */
+#define RECORD_CONFIG "config.json"
+
 /* A process, which may have ended. */
 struct record_process {
     pid_t pid;      /* 0: none */

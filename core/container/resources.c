@@ -154,7 +154,7 @@ int resources_limit(const struct container *container)
 {
     const struct own_cgroup *cgroup = &container->cgroup;
     const struct resources *resources = &container->config->resources;
-    if (cgroup->fd < 0)
+    if (cgroup->fd < 0 || container->limited_outside)
         return 0;
     struct text_list list = cgroup->settings.list;
     drop_moot(cgroup->fd, &list);
@@ -231,7 +231,7 @@ void resources_remove(struct container *container)
     struct own_cgroup *cgroup = &container->cgroup;
     struct error before = *error_get();
     error_clear();
-    bool ours = cgroup->fd >= 0 && is_ours(cgroup);
+    bool ours = !container->limited_outside && cgroup->fd >= 0 && is_ours(cgroup);
     if (before.kind)
         error_adopt(&before);
     if (ours) {

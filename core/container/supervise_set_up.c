@@ -226,6 +226,14 @@ static int tell_running(const struct container *container)
                : 0;
 }
 
+/* It is not ours any more. */
+static void let_go(struct supervision *supervision)
+{
+    supervision->created = true;
+    supervision->child->pid = 0;
+    close_fd(&supervision->child->pidfd);
+}
+
 /* The other end of the channel is closed: the program has been executed, or the child has ended.
  * After "run" that makes no difference here: its exit code tells. But if it was to wait, it would
  * have said so. */
@@ -241,6 +249,8 @@ static int begin_program(struct supervision *supervision)
             sys_pidfd_send_signal(supervision->child->pidfd, number);
     }
     int result = tell_running(supervision->container);
+    if (result == 0 && supervision->container->detached)
+        let_go(supervision);
     step("wait for the program's end");
     return result;
 }
@@ -253,9 +263,7 @@ static int leave(struct supervision *supervision)
     int result = tell_running(supervision->container);
     if (result < 0)
         return result;
-    supervision->created = true;
-    supervision->child->pid = 0;
-    close_fd(&supervision->child->pidfd);
+    let_go(supervision);
     return 0;
 }
 

@@ -25,7 +25,7 @@ struct supervision {
     bool terminal;       /* its master has come */
     bool ready;          /* the set-up is done but for the user and the program */
     bool released;       /* it has been told to run the program */
-    bool created;        /* it waits to be started, and is no longer ours */
+    bool created;        /* it waits to be started, or runs, and is no longer ours */
     bool pid_file;       /* written */
     bool ended;
     int status; /* wait status, once ended */

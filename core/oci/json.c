@@ -16,6 +16,12 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 
+void json_release(struct json_object **document)
+{
+    json_object_put(*document);
+    *document = NULL;
+}
+
 struct json_field json_root(struct json_object *document)
 {
     return (struct json_field){.value = document};

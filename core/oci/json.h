@@ -25,6 +25,10 @@ struct json_object;
  * Returns 0 or a negative errno (recorded). */
 int json_parse(struct json_object **document, const char *name, const char *text, size_t length);
 
+/* json_object_put() of *document, for autojson. */
+void json_release(struct json_object **document);
+#define autojson __attribute__((cleanup(json_release)))
+
 /* Append the document as indented text that ends with a newline. Members keep their order.
  * Returns 0 or -ENOMEM (recorded). */
 int json_write(struct json_object *document, struct text *text);
