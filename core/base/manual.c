@@ -27,6 +27,7 @@ static const struct {
     {ANSWERS, EXIT_TROUBLE, "Bad usage or input, or no answer could be found"},
     {LIFECYCLE, 0, "Done; a command that runs a program passes on its exit code"},
     {LIFECYCLE, EXIT_LIFECYCLE, "It failed, bad usage included"},
+    {LIFECYCLE, EXIT_EXEC, "exec: it failed, bad usage included"},
     {LIFECYCLE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
     {STAND_INS, EXIT_STAND_IN, "shimbox itself failed, bad usage included"},
     {STAND_INS, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},

@@ -36,9 +36,14 @@ static int record_child(struct keeper *keeper)
     keeper->record.init.pid = child->pid;
     /* Below the mount, wherever that is later. */
     const struct own_cgroup *cgroup = &keeper->container->cgroup;
-    if (cgroup->fd >= 0)
-        keeper->record.cgroup = cgroup->place.path + cgroup->place.mount;
-    return result;
+    struct stat status;
+    if (result < 0 || cgroup->fd < 0)
+        return result;
+    if (fstat(cgroup->fd, &status) < 0)
+        return fail(errno, "cannot examine cgroup %s", cgroup->place.path);
+    keeper->record.cgroup = cgroup->place.path + cgroup->place.mount;
+    keeper->record.cgroup_inode = status.st_ino;
+    return 0;
 }
 
 static int keep_record(struct keeper *keeper, int result)

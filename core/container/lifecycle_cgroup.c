@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -16,6 +17,22 @@
 /* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
 #define PATIENCE 10000
 
+/* Once it is empty, another container's may have taken its place and name. Results as below. */
+static int check_inode(const struct lifecycle *lifecycle, struct cgroup *cgroup)
+{
+    struct stat status;
+    autoclose int fd = cgroup_open(cgroup);
+    if (fd == -ENOENT) {
+        error_clear();
+        return -ENOENT;
+    }
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &status) < 0)
+        return fail(errno, "cannot examine cgroup %s", cgroup->path);
+    return status.st_ino == lifecycle->record.cgroup_inode ? 0 : -ENOENT;
+}
+
 /* Find it. Returns 0, -ENOENT (not recorded) where it has none, or a negative errno (recorded). */
 static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
 {
@@ -24,7 +41,8 @@ static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
     autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (self < 0)
         return fail(errno, "cannot open /proc/self");
-    return cgroup_find(cgroup, self, lifecycle->record.cgroup);
+    int result = cgroup_find(cgroup, self, lifecycle->record.cgroup);
+    return result < 0 ? result : check_inode(lifecycle, cgroup);
 }
 
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
@@ -34,14 +52,24 @@ int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
     return result < 0 ? result : cgroup_open(&cgroup);
 }
 
-/* Whatever is in it is killed. */
+/* Whatever is in it is killed. Somebody who wants the name may look whether it can be removed. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
     int result = find_cgroup(lifecycle, &cgroup);
     if (result == -ENOENT && !error_is_set())
         return 0;
-    return result < 0 ? result : cgroup_end(&cgroup);
+    if (result < 0)
+        return result;
+    autoclose int fd = cgroup_open(&cgroup);
+    result = fd < 0 ? fd : cgroup_lock(&fd, PATIENCE);
+    if (result == -ENOENT) {
+        error_clear();
+        return 0;
+    }
+    if (result < 0)
+        return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup.path);
+    return cgroup_is(&cgroup, fd) ? cgroup_end(&cgroup) : 0;
 }
 
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number)

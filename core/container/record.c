@@ -126,6 +126,9 @@ int record_write(struct state *state, const struct record *record)
     add_text(&text, "bundle", record->bundle);
     add_text(&text, "rootfs", record->rootfs);
     add_text(&text, "cgroup", record->cgroup);
+    if (record->cgroup[0])
+        text_append_format(&text, ",\"cgroupInode\":%llu",
+                           (unsigned long long)record->cgroup_inode);
     add_text(&text, "created", record->created);
     add_text(&text, "boot", record->boot);
     text_append_format(&text, ",\"owner\":%u,\"ready\":%s", record->owner,
@@ -254,6 +257,7 @@ static int read_values(struct record *record, const struct json_field *root)
         {"bundle", MEMBER_PATH, 1, offsetof(struct record, bundle)},
         {"rootfs", MEMBER_PATH, 1, offsetof(struct record, rootfs)},
         {"cgroup", MEMBER_PATH, 1, offsetof(struct record, cgroup)},
+        {"cgroupInode", MEMBER_U64, 0, offsetof(struct record, cgroup_inode)},
         {"owner", MEMBER_ID, 1, offsetof(struct record, owner)},
         {"ready", MEMBER_BOOL, 1, offsetof(struct record, ready)},
     };

@@ -34,10 +34,11 @@ struct record_process {
 struct record {
     struct json_object *document; /* owned, after record_read(): strings point into it */
     const char *id;
-    const char *version; /* ociVersion of the config */
-    const char *bundle;  /* absolute */
-    const char *rootfs;  /* absolute; "": none */
-    const char *cgroup;  /* "": none */
+    const char *version;   /* ociVersion of the config */
+    const char *bundle;    /* absolute */
+    const char *rootfs;    /* absolute; "": none */
+    const char *cgroup;    /* "": none */
+    uint64_t cgroup_inode; /* of its directory: another one of that name is not the container's */
     char created[RECORD_TIME];
     char boot[RECORD_BOOT]; /* the kernel's boot_id */
     uint32_t owner;         /* uid of who created it */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -25,6 +25,9 @@
 
 #define FIELD      "/linux/resources"
 #define PATH_FIELD "/linux/cgroupsPath"
+
+/* Whoever has the lock is about to remove the cgroup; without it, that is tried all the same. */
+#define LOCK_MS 1000
 
 int resources_prepare(struct container *container)
 {
@@ -156,6 +159,8 @@ int resources_limit(const struct container *container)
     const struct resources *resources = &container->config->resources;
     if (cgroup->fd < 0 || container->limited_outside)
         return 0;
+    /* Its first process is in it by now, so that nobody takes it for one that was left behind. */
+    flock(cgroup->fd, LOCK_UN);
     struct text_list list = cgroup->settings.list;
     drop_moot(cgroup->fd, &list);
     int result = check_memory(cgroup->fd, cgroup->place.path, resources);
@@ -212,28 +217,16 @@ uint64_t resources_oom_kills(struct cgroup *place)
     return kills;
 }
 
-/* Is the one at that path still ours? Who has removed it may have made another container since, of
- * the same name. */
-static bool is_ours(struct own_cgroup *cgroup)
-{
-    struct stat own;
-    struct stat present;
-    autoclose int fd = cgroup_open(&cgroup->place);
-    bool same = fd >= 0 && fstat(fd, &present) == 0 && fstat(cgroup->fd, &own) == 0 &&
-                own.st_ino == present.st_ino && own.st_dev == present.st_dev;
-    if (fd < 0)
-        error_clear();
-    return same;
-}
-
 void resources_remove(struct container *container)
 {
     struct own_cgroup *cgroup = &container->cgroup;
-    struct error before = *error_get();
-    error_clear();
-    bool ours = !container->limited_outside && cgroup->fd >= 0 && is_ours(cgroup);
-    if (before.kind)
-        error_adopt(&before);
+    bool ours = !container->limited_outside && cgroup->fd >= 0;
+    if (ours) {
+        flock(cgroup->fd, LOCK_UN); /* of another descriptor's than the one to come */
+        cgroup_lock(&cgroup->fd, LOCK_MS);
+        /* Who has removed it may have made another container since, of the same name. */
+        ours = cgroup_is(&cgroup->place, cgroup->fd);
+    }
     if (ours) {
         trace_group("remove cgroup");
         struct error record = *error_get();

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -93,30 +92,14 @@ static int make(struct container *container, int process, bool exclusive)
     return 0;
 }
 
-/* Locked by whoever made it, as long as the container is set up and this process lives: so others
- * can tell it from one that was left behind. Returns 0, or a negative errno (not recorded);
- * -EAGAIN: somebody has the lock, also after that time. */
-static int lock(int *fd, unsigned milliseconds)
-{
-    autoclose int locked = openat(*fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (locked < 0)
-        return -errno;
-    for (unsigned i = 0; flock(locked, LOCK_EX | LOCK_NB) < 0; i++) {
-        if (errno != EWOULDBLOCK || i >= milliseconds)
-            return -errno;
-        poll(NULL, 0, 1);
-    }
-    close_fd(fd);
-    *fd = take_fd(&locked);
-    return 0;
-}
-
 /* Remove a cgroup that was left behind by one that was killed. Returns 0, -EAGAIN (not recorded)
  * when it is in use, or another negative errno (recorded). */
 static int remove_old(struct cgroup *place)
 {
     autoclose int fd = cgroup_open(place);
-    int result = fd < 0 ? fd : lock(&fd, DYING_MS);
+    int result = fd < 0 ? fd : cgroup_lock(&fd, DYING_MS);
+    if (result == 0 && !cgroup_is(place, fd))
+        return 0;
     if (result == 0)
         result = cgroup_wait(place, DYING_MS);
     if (result == 0)
@@ -146,7 +129,7 @@ static int make_new(struct container *container, int process)
         if (result < 0)
             return result;
         /* Until it was locked, somebody may have taken it for an old one. */
-        if (lock(&cgroup->fd, 0) == 0 &&
+        if (cgroup_lock(&cgroup->fd, 0) == 0 &&
             faccessat(cgroup->fd, "cgroup.procs", F_OK, AT_EACCESS) == 0)
             return 0;
         close_fd(&cgroup->fd);

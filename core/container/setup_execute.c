@@ -273,6 +273,10 @@ int setup_execute(struct container *container)
         result = setup_seccomp_notify(container);
         if (result == 0)
             result = start_wait(container);
+    } else if (container->detached) {
+        step("leave the parent");
+        if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+            return fail(errno, "cannot leave the parent process");
     } else {
         step("follow the parent");
         result = follow_parent(container);

@@ -55,6 +55,16 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created);
 /* Open it. Returns an O_PATH descriptor, or a negative errno. */
 int cgroup_open(struct cgroup *cgroup);
 
+/* Lock a cgroup (flock(2)), as long as the descriptor is open, which is replaced by another one of
+ * the same directory: whoever makes one holds it until its processes are in it, and whoever removes
+ * one takes it before, and looks by cgroup_is() whether it is still there. Waits that many
+ * milliseconds. Returns 0 or a negative errno (not recorded; -EAGAIN: somebody else has it). */
+int cgroup_lock(int *fd, unsigned milliseconds);
+
+/* Is it the directory that its path leads to? Another of the same name may have taken its place.
+ * Records nothing. */
+bool cgroup_is(struct cgroup *cgroup, int fd);
+
 /* The hint where a cgroup that has given controllers away cannot have processes. */
 #define CGROUP_BUSY "controllers are enabled for the cgroups below it; give a PATH below"
 

@@ -95,10 +95,10 @@ class State(LifecycleTest):
                        for p in pids) >= 2
         self.wait_for(all_there, "no processes")
         # From /proc: which see the container's root.
-        mine = os.readlink("/proc/self/ns/mnt")
+        mine = {os.readlink(f"/proc/{p}/ns/mnt") for p in ("self", 1)}
         inside = sorted(int(p) for p in os.listdir("/proc") if p.isdigit() and
                         process_state(p) not in (None, "Z", "X") and
-                        os.readlink(f"/proc/{p}/ns/mnt") != mine)
+                        os.readlink(f"/proc/{p}/ns/mnt") not in mine)
         self.assertEqual(pids, inside)
         self.assertEqual(len({os.readlink(f"/proc/{p}/ns/pid") for p in pids}), 2)
         lines = self.good("ps", "c").splitlines()
