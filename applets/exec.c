@@ -154,9 +154,9 @@ static int make_config(const struct call *call, const struct lifecycle *lifecycl
                              .no_new_privileges = values->no_new_privs};
     if (result == 0)
         result = exec_document(base, &wish, &document);
-    return result < 0 ? result
-                      : config_from_document(config, values->process ? values->process : path,
-                                             document);
+    return result < 0
+               ? result
+               : config_from_document(config, values->process ? values->process : path, document);
 }
 
 /* What is done on the occasions that driver.h offers. */
@@ -228,9 +228,9 @@ static int join(const struct call *call, struct lifecycle *lifecycle, int *overl
         return result;
     autoclose int target = lifecycle_pidfd(lifecycle);
     if (target < 0)
-        return error_is_set() ? target
-                              : fail_state(ESRCH, "%s: cannot exec in a stopped container",
-                                           call->argv[0]);
+        return error_is_set()
+                   ? target
+                   : fail_state(ESRCH, "%s: cannot exec in a stopped container", call->argv[0]);
     struct config config = {0};
     autoclose int console = -1;
     result = make_config(call, lifecycle, &config);

@@ -51,7 +51,7 @@ struct container {
     unsigned preserved_fds;   /* descriptors from 3 on that the program gets */
     const char *pid_file;     /* NULL: none */
     int state;                /* directory of its ID, not owned; -1: none */
-    bool detached;            /* the program is on its own once it runs: container_run() ends then */
+    bool detached;            /* once it runs the program is on its own, and container_run() done */
     bool strict;              /* limits that this system cannot set are an error, not a warning */
     bool limited_outside;     /* who has started this sees to cgroup, limits and devices */
     bool unlimited;           /* the limits of the default specification alone need no cgroup */

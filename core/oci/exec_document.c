@@ -124,15 +124,13 @@ static int make(struct json_object *base, const struct exec_wish *wish,
     return result < 0 ? result : copy_members(base, document);
 }
 
-int exec_document(struct json_object *base, const struct exec_wish *wish,
-                  struct json_object **made)
+int exec_document(struct json_object *base, const struct exec_wish *wish, struct json_object **made)
 {
     if (!json_object_is_type(base, json_type_object))
         return fail_config(NULL, "expected an object, found %s", json_type_text(base));
 
     struct json_object *document = json_object_new_object();
-    int result =
-        document ? make(base, wish, document) : fail(ENOMEM, "cannot allocate memory");
+    int result = document ? make(base, wish, document) : fail(ENOMEM, "cannot allocate memory");
 
     if (result < 0)
         json_object_put(document);

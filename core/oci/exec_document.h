@@ -22,9 +22,9 @@ struct exec_wish {
     bool no_new_privileges;
 };
 
-/* Make a config that is nothing but a process: no mounts, no names, no limits of the container's, and
- * no namespaces, which join_config() adds. base, the container's config, is changed. *made is the
- * caller's, to be released with json_object_put(). Returns 0 or a negative errno (recorded; a usage
- * error where the wish is wrong). */
+/* Make a config that is nothing but a process: without the container's mounts, names and limits,
+ * and without namespaces, which join_config() adds. base, the container's config, is changed. *made
+ * is the caller's, to be released with json_object_put(). Returns 0 or a negative errno (recorded;
+ * a usage error where the wish is wrong). */
 int exec_document(struct json_object *base, const struct exec_wish *wish,
                   struct json_object **made);
