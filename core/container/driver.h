@@ -10,6 +10,7 @@
  *     hooks       all is mounted, its root is not changed yet, and it waits
  *     terminal    it has a terminal, and goes on
  *     ready       limits are set, all is done but for the user and the program, and it waits
+ *     listener    its system call filter is loaded, and asks; it waits
  *     running     the program runs; or waits to be started, where there is a start fifo: then the
  *                 child is not ours any more after this
  *     ended       it has run and ended, and all that it left behind is gone
@@ -36,6 +37,9 @@ struct driver {
     /* *master may be taken over; it has been checked to be one. NULL: its bytes are relayed between
      * the terminal and our own standard streams. Returns 0 or a negative errno (recorded). */
     int (*terminal)(void *context, int *master);
+    /* The listener of a filter that passes system calls on (seccomp_unotify(2)), where the config
+     * has no listenerPath; the caller's. The child waits. Returns as above. */
+    int (*listener)(void *context, int listener);
     void (*setting_up)(void *context);
     int (*running)(void *context);
     void (*ended)(void *context, int wait_status);

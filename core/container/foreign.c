@@ -187,6 +187,12 @@ static int ready(void *context)
     return result < 0 ? result : DRIVER_LATER;
 }
 
+static int listener(void *context, int fd)
+{
+    int result = tell_type(context, "seccomp", fd, "seccomp-done");
+    return result < 0 ? result : DRIVER_LATER;
+}
+
 static int terminal(void *context, int *master)
 {
     return tell_type(context, "console", *master, NULL);
@@ -233,6 +239,7 @@ static const struct driver foreign_driver = {.made = made,
                                              .hooks = hooks,
                                              .ready = ready,
                                              .terminal = terminal,
+                                             .listener = listener,
                                              .running = running,
                                              .ended = ended,
                                              .descriptor = descriptor,

@@ -9,6 +9,7 @@
  *     hooks                            hooks-done   (not with a mount namespace to join)
  *     console +master
  *     ready                            run
+ *     seccomp +listener                seccomp-done   (only if the filter asks)
  *     running, or created with a start fifo
  *     exited status [signal]
  *     error code text …                at any time, the last one

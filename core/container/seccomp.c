@@ -19,11 +19,18 @@
 #include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/driver.h"
 #include "core/linux/seccomp.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 
 #define LISTENER "/linux/seccomp/listenerPath"
+
+bool filter_is_for_driver(const struct container *container)
+{
+    return container->driver && container->driver->listener &&
+           !container->config->seccomp.listener_path;
+}
 
 static int connect_listener(struct container *container)
 {
@@ -71,7 +78,10 @@ int filter_prepare(struct container *container)
         error_field(field);
         return result;
     }
-    return profile->notifies ? connect_listener(container) : 0;
+    if (!profile->notifies || filter_is_for_driver(container))
+        return 0;
+    return profile->listener_path ? connect_listener(container)
+                                  : fail_config(LISTENER, "missing, which SCMP_ACT_NOTIFY needs");
 }
 
 /* The state of the container, of which the process's state tells. */

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct container;
@@ -11,6 +12,9 @@ struct container;
  * the system calls that it passes on. Changes nothing but the cache of programs. Returns 0 or a
  * negative errno (recorded with the config's field). */
 int filter_prepare(struct container *container);
+
+/* Does the filter's listener go to the container's driver, and not to a listenerPath? */
+bool filter_is_for_driver(const struct container *container);
 
 /* In the parent: hand over the filter's listener, which the container's process pid has sent, with
  * the "container process state" of runtime-spec. Once, then the connection is closed. Returns 0 or

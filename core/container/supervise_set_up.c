@@ -106,6 +106,8 @@ static int go_on(struct supervision *supervision, enum occasion done)
         return forgive_end(sync_send(supervision->channel, SYNC_HOOKS_DONE));
     case READY:
         return let_run(supervision);
+    case LISTENER:
+        return forgive_end(sync_send(supervision->channel, SYNC_SECCOMP_DONE));
     default:
         return fail(EPROTO, "an answer of the driver that nobody waits for");
     }
@@ -213,8 +215,16 @@ static int idmap_for_child(const struct supervision *supervision, uint32_t numbe
 static int hand_over_listener(struct supervision *supervision, int listener)
 {
     struct container *container = supervision->container;
-    if (!supervision->released || container->listener < 0 || listener < 0)
+    bool asked = filter_is_for_driver(container);
+    if (!supervision->released || supervision->listened || listener < 0 ||
+        (!asked && container->listener < 0))
         return fail(EPROTO, "message out of order from the container");
+    supervision->listened = true;
+    if (asked) {
+        int answer = container->driver->listener(container->driver_context, listener);
+        supervision->asked = LISTENER;
+        return answer == DRIVER_GO ? go_on(supervision, LISTENER) : answer < 0 ? answer : 0;
+    }
     int result = filter_hand_over(container, supervision->child->pid, listener);
     return result < 0 ? result : sync_send(supervision->channel, SYNC_SECCOMP_DONE);
 }

@@ -12,7 +12,7 @@ struct process;
 struct relay;
 
 /* What the driver can be asked for. */
-enum occasion { NOTHING, MADE, HOOKS, READY };
+enum occasion { NOTHING, MADE, HOOKS, READY, LISTENER };
 
 struct supervision {
     struct container *container;
@@ -22,6 +22,7 @@ struct supervision {
     sigset_t pending;    /* came before there was a program to pass them on to */
     enum occasion asked; /* the driver, who has not answered yet */
     bool hooked;         /* what has to be done before the root is changed is done, or being done */
+    bool listened;       /* the listener of its filter has come */
     bool terminal;       /* its master has come */
     bool ready;          /* the set-up is done but for the user and the program */
     bool released;       /* it has been told to run the program */

@@ -176,9 +176,7 @@ static int check_listener(const struct filter_profile *profile, const struct jso
     /* Nothing at all could be done before the listener has its descriptor. */
     if (profile->default_action == SECCOMP_RET_USER_NOTIF)
         return json_fail(&action, "SCMP_ACT_NOTIFY is not possible as default action");
-    if (profile->notifies && !profile->listener_path)
-        return json_fail(&path, "missing, which SCMP_ACT_NOTIFY needs");
-    if (profile->notifies &&
+    if (profile->notifies && profile->listener_path &&
         strlen(profile->listener_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
         return json_fail(&path, "longer than the path of a socket can be");
     if (!profile->notifies && profile->flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 
-ANSWERS = {"configured": "begin", "pid": "pid-done", "hooks": "hooks-done", "ready": "run"}
+ANSWERS = {"configured": "begin", "pid": "pid-done", "hooks": "hooks-done", "ready": "run",
+           "seccomp": "seccomp-done"}
 SECONDS = 30 # nothing here takes longer, or it hangs
 
 

@@ -12,6 +12,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 
 from foreign import SECONDS, ForeignTest, system_call
 from parent import ANSWERS, Parent
@@ -87,6 +88,32 @@ class Created(ForeignTest):
                     if agent:
                         agent.end()
                         os.unlink(path)
+
+    def test_listener(self):
+        """Without a listenerPath the parent gets the listener, and answers what the filter asks."""
+        call = f"call={number('getppid')}"
+        for no_new_privs in (False, True):
+            with self.subTest(no_new_privs=no_new_privs):
+                config = self.config(call, "fds")
+                config["process"]["noNewPrivileges"] = no_new_privs
+                config["linux"]["seccomp"] = profile("ALLOW", rule("NOTIFY", "getppid"))
+                parent = self.begin(config)
+                self.assertEqual(parent.until("seccomp"), {"type": "seccomp"})
+                (listener,) = parent.fds
+                agent = Agent(f"{self.dir}/nobody-{no_new_privs}", {NUMBERS["getppid"]: 1})
+                answering = threading.Thread(target=agent.answer, args=(os.dup(listener),))
+                answering.start()
+                parent.send("seccomp-done")
+                self.assertEqual([m["type"] for m in parent.rest()], ["running", "exited"])
+                answering.join(SECONDS)
+                result = self.result(parent)
+                self.assertEqual(result.facts[call.replace("=", ":")], "EPERM")
+                self.assertEqual(result.facts["fds"], "0 1 2")
+                self.assertEqual(agent.asked, [NUMBERS["getppid"]])
+                with socket.socket(socket.AF_UNIX) as nobody:
+                    nobody.connect(agent.socket.getsockname())
+                agent.join(SECONDS)
+                agent.socket.close()
 
     def test_not_executed(self):
         config = self.config()
