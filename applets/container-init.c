@@ -20,6 +20,7 @@
 #include "core/container/container.h"
 #include "core/container/foreign.h"
 #include "core/container/join.h"
+#include "core/container/told.h"
 #include "core/linux/listen.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
@@ -65,7 +66,7 @@ static const struct option options[] = {
     {0, OPTION_FLAG, FIELD(listen_fds),
      OPTION_WORDS("listen-fds", "", "Take these descriptors by $LISTEN_FDNAMES instead")},
     {0, OPTION_TEXT, FIELD(id),
-     OPTION_WORDS("id", "ID", "Call the session keyring _ses.ID, and join the one there is")},
+     OPTION_WORDS("id", "ID", "Its name, for hooks and for the session keyring _ses.ID")},
     {0, OPTION_TEXT, FIELD(pid_file),
      OPTION_WORDS("pid-file", "FILE", "Write the pid of the container's first process to FILE")},
     {0, OPTION_NUMBER, FIELD(preserve_fds),
@@ -183,6 +184,7 @@ static int run_config(const struct init_options *values, struct config *config,
     autofree char *pid_file = NULL;
     struct foreign foreign = {.socket = handles[SYNC]};
     struct join join;
+    autotold struct told told = NO_TOLD;
     int result = enter_bundle(values, &rootfs, &pid_file);
     if (result == 0 && handles[JOIN] >= 0)
         result = join_config(&join, config, handles[JOIN]);
@@ -201,9 +203,10 @@ static int run_config(const struct init_options *values, struct config *config,
     container.join_process = handles[JOIN];
     container.strict = values->strict;
     container.limited_outside = handles[SYNC] >= 0 || container.start_fifo >= 0;
-    if (handles[SYNC] >= 0)
+    result = told_prepare(&told, &container, handles[SYNC] >= 0);
+    if (result == 0 && handles[SYNC] >= 0)
         result = foreign_begin(&foreign, &container);
-    else if (container.limited_outside &&
+    else if (result == 0 && container.limited_outside &&
              (config->cgroups_path || !resources_are_standard(&config->resources)))
         result = fail_config("/linux/resources", "limits of a container that is left waiting take "
                                                  "a parent that sees to them (--sync-fd)");

@@ -115,6 +115,24 @@ class Created(ForeignTest):
                 agent.join(SECONDS)
                 agent.socket.close()
 
+    def test_hooks(self):
+        """The container's own process executes its hooks; those outside of it are the parent's."""
+        hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cat >{self.dir}/told"]}
+        config = dict(self.config("exit=5"), hooks={"createContainer": [hook]})
+        parent = self.begin(config, "--id", "named")
+        self.assertEqual([m["type"] for m in parent.rest()][-2:], ["running", "exited"])
+        self.assertEqual(self.result(parent).status, 5)
+        told = json.loads(pathlib.Path(f"{self.dir}/told").read_text())
+        self.assertEqual((told["id"], told["status"]), ("named", "creating"))
+        for kind, options, message in (("createContainer", [], "--id ID"),
+                                       ("poststop", ["--id", "x"], "a parent (--sync-fd)")):
+            done = subprocess.run([self.shimbox, "container-init", *options],
+                                  input=json.dumps(dict(config, hooks={kind: [hook]})), text=True,
+                                  capture_output=True, check=False, timeout=SECONDS)
+            self.assertEqual((done.returncode, done.stdout), (125, ""), done)
+            self.assertIn("shimbox container-init: /hooks: ", done.stderr)
+            self.assertIn(message, done.stderr)
+
     def test_not_executed(self):
         config = self.config()
         for arguments, message in ((["nothing"], None),
