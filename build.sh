@@ -516,7 +516,8 @@ int main(void)
            (seccomp_init(SCMP_ACT_ALLOW) != NULL);
 }
 END
-    "$deps/cc" "$program" -o build/deps/probe -ljson-c -lcap-ng -lseccomp ||
+    # As the binary is linked: what it does not use of them need not be there.
+    "$deps/cc" -Wl,--gc-sections "$program" -o build/deps/probe -ljson-c -lcap-ng -lseccomp ||
         die "json-c, libcap-ng and libseccomp are not there as static libraries for musl; see what the" \
             "linker said." \
             "Needed: their headers, libjson-c.a, libcap-ng.a and libseccomp.a (a distribution's -dev," \

@@ -222,13 +222,13 @@ void resources_remove(struct container *container)
     struct own_cgroup *cgroup = &container->cgroup;
     bool ours = !container->limited_outside && cgroup->fd >= 0;
     if (ours) {
+        trace_group("remove cgroup");
         flock(cgroup->fd, LOCK_UN); /* of another descriptor's than the one to come */
         cgroup_lock(&cgroup->fd, LOCK_MS);
         /* Who has removed it may have made another container since, of the same name. */
         ours = cgroup_is(&cgroup->place, cgroup->fd);
     }
     if (ours) {
-        trace_group("remove cgroup");
         struct error record = *error_get();
         error_clear();
         if (cgroup->settings.list.count > 0)

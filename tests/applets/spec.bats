@@ -129,7 +129,8 @@ true' ]
     cat >in.json <<'END'
 {"ociVersion": "1.0.2-dev", "process": {"cwd": "/", "args": ["a"], "newField": [1.50, {"x": null}]},
  "vendor": {"π": "é\u0001/"}, "linux": {"resources": {"memory": {"limit": -1}},
- "seccomp": {"args": 18446744073709551615}}}
+ "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ERRNO",
+ "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]}]}}}
 END
     ask 'del(.process.cwd)' --config in.json --cwd /new
     [ "$answer" = "$(jq -cr 'del(.process.cwd)' in.json)" ]

@@ -57,11 +57,12 @@ class Signals(Fault):
     """Signals while the container is set up."""
 
     def test_signals_during_the_setup(self):
-        for name in ("clone3", "sendmsg", "signalfd4", "fsync"):
+        # The first fsync(2) is of the state, before anything is made; the second, of the pid file.
+        for name, when in (("clone3", 1), ("sendmsg", 1), ("signalfd4", 1), ("fsync", 2)):
             for number in ("TERM", "INT", "HUP", "USR1", "WINCH", "PIPE"):
                 with self.subTest(name, signal=number):
                     done = self.run_faulty(
-                        strace(f"trace={name}", f"inject={name}:signal={number}:when=1"))
+                        strace(f"trace={name}", f"inject={name}:signal={number}:when={when}"))
                     self.assertIn(done.returncode, (0, 1, 128 + 10), done)
                     self.pid_file.unlink(missing_ok=True)
                     self.check_nothing_left()
@@ -74,7 +75,7 @@ class Signals(Fault):
         self.bundle.mount("/proc", "bind", "/proc", ["rbind", "ro"])
         self.config["linux"]["maskedPaths"] = self.config["linux"]["readonlyPaths"] = []
         done = self.run_faulty(
-            [*strace("trace=fsync,close_range", "inject=fsync:signal=USR1:when=1",
+            [*strace("trace=fsync,close_range", "inject=fsync:signal=USR1:when=2",
                      "inject=close_range:delay_enter=100000"), "-f"],
             "/bin/busybox", "sh", "-c",
             "trap 'echo got; exit 3' USR1; for i in 1 2 3 4 5 6 7 8 9; do busybox sleep 0.1; done")

@@ -38,7 +38,7 @@ CGROUP = r"mounts:/sys/fs/cgroup(/.*)?\..*"
 MASK = r"mounts:/(proc|sys)/(acpi|firmware|dev/block|keys|timer_list|kcore|scsi)"
 KNOWN = [
     Difference(r"pdeathsig", "0", "9", "run's container ends when run is killed; runc's stays"),
-    Difference(r"fds\.[012]", "fifo,.*", "file,w|char:1:3,r", "runc relays streams, run hands on"),
+    Difference(r"fds\.[012]", "fifo,.*", "file,w|char:1:3,rw?", "runc relays streams, run hands on"),
     Difference(r"mounts:/sys\.super", "ro", "rw", "ro is set on the mount, not on the file system"),
     Difference(CGROUP, ".*", ".*", "cgroup v1 hierarchies come with the cgroup module"),
     Difference(MASK + r"\.super", ".*", ".*", "masks are small tmpfs of one inode"),
