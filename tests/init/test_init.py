@@ -330,7 +330,8 @@ class Init(StandIn):
 
     def test_grace(self):
         """TERM for what is left, KILL for what does not care; not for process 1 alone."""
-        script = f"sh -c 'trap \"echo term; exit\" TERM; echo ready >&2; while :; do sleep 0.1; done' & " \
+        script = "sh -c 'trap \"echo term; exit\" TERM; echo ready >&2; exec 2>/dev/null; " \
+                 "while :; do sleep 0.1; done' & " \
                  f"sh -c \"{self.STUBBORN}\" >/dev/null & sleep 0.3; exit 4"
         for before in ([], ["unshare", "-pf", "--kill-child"]):
             mark = f"grace{os.getpid()}{len(before)}"
