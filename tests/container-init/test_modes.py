@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -49,6 +50,14 @@ class Created(ForeignTest):
     def reap(self, pid):
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
+    def opened(self, pid):
+        """What it has open beside the standard streams. (It says "created", then closes the rest.)"""
+        links = []
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                links += [os.readlink(f"/proc/{pid}/fd/{fd}")] if int(fd) > 2 else []
+        return sorted(links)
+
     def test_started(self):
         for title, config in self.kinds("dumpable", "fds", "uid", "pdeathsig"):
             for uid in (0, 1000):
@@ -57,9 +66,8 @@ class Created(ForeignTest):
                     parent, pid = self.create(config)
                     # What it has open while it waits leads nowhere for others: it is root's.
                     self.assertEqual(os.stat(f"/proc/{pid}/stat").st_uid, 0)
-                    opened = sorted(os.readlink(f"/proc/{pid}/fd/{fd}")
-                                    for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2)
-                    self.assertEqual(opened, ["/proc", self.fifo])
+                    self.wait_for(lambda pid=pid: self.opened(pid) == ["/proc", self.fifo],
+                                  "other descriptors are open")
                     self.assertEqual(self.start_it(), "0")
                     result = self.result(parent)
                     self.assertEqual(self.reap(pid), 0)

@@ -43,6 +43,8 @@ class Create(LifecycleTest):
     def test_descriptors_while_it_waits(self):
         """Nothing that leads to the host is open but what the start takes; and nobody looks inside."""
         pid = self.create("c")
+        # It says that it is created, then closes the channel.
+        self.wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= 5, "more is open")
         links = {int(n): os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
         self.assertEqual({n for n in links if n < 3}, {0, 1, 2})
         others = sorted(link for n, link in links.items() if n > 2)
