@@ -104,11 +104,17 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 # The order in the file: what few starts touch comes first, what all touch last, beside libc. The
 # kernel maps the 64 KiB around the place of a page fault.
 SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c) \
-    core/container/check% core/container/inspect% \
-    $(addprefix core/linux/,boot% copy.c kernel_command.c privilege_dump.c process_status.c \
+    core/container/check% core/container/inspect% core/container/lifecycle% \
+    $(addprefix core/container/,foreign.c hooks.c join.c keeper.c record.c resources% seccomp.c \
+        start.c state.c told.c) \
+    $(addprefix core/linux/,boot% cgroup% console_socket.c copy.c device_filter.c listen.c \
+        packet.c seccomp% kernel_command.c privilege_dump.c process_status.c \
         rootless.c superblock.c) \
-    $(addprefix core/oci/,image_config.c json_build.c quantity.c spec%) \
-    $(addprefix applets/,boot.c inspect.c rootless-check.c spec.c)
+    $(addprefix core/oci/,config_resources.c config_seccomp.c exec_document.c hooks.c \
+        resources.c image_config.c json_build.c quantity.c spec%) \
+    $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c exec.c features.c \
+        inspect.c kill.c list.c pause.c ps.c restore.c resume.c rootless-check.c spec.c start.c \
+        state.c)
 OFTEN := $(filter-out $(SELDOM),$(SOURCES))
 PLACED := $(filter $(SELDOM),$(SOURCES)) \
     $(foreach folder,core/oci core/container applets core/linux core/base small,$(filter $(folder)/%,$(OFTEN)))
