@@ -5,13 +5,11 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/base/applet.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
-#include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/base/text.h"

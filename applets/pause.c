@@ -12,9 +12,7 @@ static int pause_container(const struct call *call)
     autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
     if (call->argc != 1)
         return fail_usage("one container ID is wanted, %d are given", call->argc);
-    int result = lifecycle_open(&lifecycle, call->globals->root, call->argv[0]);
-    if (result == 0)
-        result = lifecycle_lock(&lifecycle);
+    int result = lifecycle_open_locked(&lifecycle, call->globals->root, call->argv[0]);
     return result < 0 ? result : lifecycle_freeze(&lifecycle, true);
 }
 

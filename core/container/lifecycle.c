@@ -146,6 +146,12 @@ int lifecycle_lock(struct lifecycle *lifecycle)
     return result < 0 ? result : look(lifecycle);
 }
 
+int lifecycle_open_locked(struct lifecycle *lifecycle, const char *root, const char *id)
+{
+    int result = lifecycle_open(lifecycle, root, id);
+    return result < 0 ? result : lifecycle_lock(lifecycle);
+}
+
 void lifecycle_close(struct lifecycle *lifecycle)
 {
     record_free(&lifecycle->record);

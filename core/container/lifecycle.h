@@ -43,6 +43,9 @@ int lifecycle_take(struct lifecycle *lifecycle, struct state *state);
 
 /* Lock it, and look again. */
 int lifecycle_lock(struct lifecycle *lifecycle);
+
+/* Both, for one that must have a record. */
+int lifecycle_open_locked(struct lifecycle *lifecycle, const char *root, const char *id);
 void lifecycle_close(struct lifecycle *lifecycle);
 #define autolifecycle __attribute__((cleanup(lifecycle_close)))
 

@@ -20,6 +20,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/driver.h"
+#include "core/linux/packet.h"
 #include "core/linux/seccomp.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
@@ -127,30 +128,11 @@ static int describe(const struct container *container, pid_t pid, struct text *t
 /* The descriptor goes with the first byte. */
 static int send_whole(int socket, const struct text *text, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec part = {.iov_base = text->data, .iov_len = text->length};
-    struct msghdr packet = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &fd, sizeof(int));
-    while (part.iov_len > 0) {
-        ssize_t sent = sendmsg(socket, &packet, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR)
-            return -errno;
+    for (size_t done = 0; done < text->length; fd = -1) {
+        ssize_t sent = packet_send_some(socket, text->data + done, text->length - done, fd);
         if (sent < 0)
-            continue;
-        part.iov_base = (char *)part.iov_base + sent;
-        part.iov_len -= (size_t)sent;
-        packet.msg_control = NULL;
-        packet.msg_controllen = 0;
+            return (int)sent;
+        done += (size_t)sent;
     }
     return 0;
 }

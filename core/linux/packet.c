@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int packet_send(int socket, const void *bytes, size_t length, int fd)
+ssize_t packet_send_some(int socket, const void *bytes, size_t length, int fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -27,11 +27,18 @@ int packet_send(int socket, const void *bytes, size_t length, int fd)
         header->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(header), &fd, sizeof(int));
     }
-    while (sendmsg(socket, &packet, MSG_NOSIGNAL) < 0) {
+    ssize_t sent;
+    while ((sent = sendmsg(socket, &packet, MSG_NOSIGNAL)) < 0) {
         if (errno != EINTR)
             return -errno;
     }
-    return 0;
+    return sent;
+}
+
+int packet_send(int socket, const void *bytes, size_t length, int fd)
+{
+    ssize_t sent = packet_send_some(socket, bytes, length, fd);
+    return sent < 0 ? (int)sent : 0;
 }
 
 /* The descriptor that came with a packet, or -1. There is room for two, because the kernel aligns:

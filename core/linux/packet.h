@@ -11,6 +11,9 @@
  * recorded). */
 int packet_send(int socket, const void *bytes, size_t length, int fd);
 
+/* The same for a stream, which may take only a part: returns how many bytes it took. */
+ssize_t packet_send_some(int socket, const void *bytes, size_t length, int fd);
+
 /* Wait for the next packet. *fd receives the descriptor that came with it, close-on-exec, or -1; it
  * is the caller's, always. *malformed: the packet was longer than size, or had more than one
  * descriptor, or something else beside its bytes; what there was of that is closed.
