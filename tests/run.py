@@ -37,20 +37,19 @@ TESTS = TOP / "tests"
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
 ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_engine", "test_initramfs",
         "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
-# Files whose debug run belongs to the full tier (or to who names them): races, engines, and tables
-# whose rows go ways that the sanitizers see elsewhere.
-SELDOM_DEBUG = {"chain", "rootless", "test_killed", "test_paths", "test_podman", "test_quantity",
-                "test_setpriv"}
+# Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
+# go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
+SELDOM_DEBUG = {"chain", "rootless", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_modes",
+                "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
+                "test_program", "test_quantity", "test_rootless_check", "test_setpriv", "test_steps"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 600, 3600
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
-# Suites that want the machine for themselves: they run after the others.
-ALONE = {"bench"}
 # What takes longest begins first (the debug build of it before the release), so that at the end no
 # processor waits for the other.
-LONGEST = ["test_steps", "build", "test_boot", "test_podman", "test_process", "test_paths",
+LONGEST = ["test_steps", "build", "bench", "test_boot", "test_podman", "test_process", "test_paths",
            "test_program", "run",
            "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
            "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",
@@ -361,17 +360,14 @@ def order_of(suite):
 
 
 def run_all(suites, counts, full, jobs):
-    """Side by side, the test machine among them; then those that want to be alone."""
+    """Side by side, the test machine among them."""
     inside = [s for s in suites if s.job]
-    alone = [s for s in suites if s.path.stem in ALONE and not s.job]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(run_machines, inside, counts, full)]
         running += [pool.submit(run_suite, s, counts, full)
-                    for s in sorted(suites, key=order_of) if s not in inside and s not in alone]
+                    for s in sorted(suites, key=order_of) if s not in inside]
         for future in running:
             future.result()
-    for suite in alone:
-        run_suite(suite, counts, full)
 
 
 def wanted(suite, names):

@@ -291,7 +291,7 @@ class Steps:
                 continue
             if DEBUG and (call.name in SANITIZER or call.step == "start"):
                 continue
-            if FULL or is_new(Steps.seen, call, call.name, 2 - DEBUG):
+            if FULL or is_new(Steps.seen, call, call.name, 1):
                 yield call
 
     def disturb(self, call, action, excuse=""):
