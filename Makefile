@@ -73,19 +73,23 @@ ALIGNMENT := $(if $(and $(filter x86_64,$(ARCH)),$(findstring gcc,$(CC))),-malig
 CFLAGS ?= -Os
 RELEASE := $(LANGUAGE) $(WARNINGS) $(HARDENING) $(SECTIONS) $(ALIGNMENT) $(CFLAGS) $(TOOLCHAIN_CPPFLAGS) $(CPPFLAGS)
 
+# No relro: in a static program nobody would protect those pages, and it takes a page more.
 # Code in pages of its own, so that constants cannot be executed. On x86-64 this costs 4 KiB; where
 # pages may be 64 KiB (aarch64) it would cost that much, so there the linker's default stays.
 # Objects, not an archive: an archive would leave applets out. No -flto: it wins nothing here.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)separate-code)
 JSON := -ljson-c -lcap-ng -lseccomp
+# What every start and every container needs together, in few pages. For another linker: LAYOUT=.
+LAYOUT := -Wl,-T,layout.ld
 ifneq ($(SMALL),)
 # Two segments, not four: up to two pages less of file and of memory. Ten kilobytes of text and
 # tables can be executed then, beside three times as much code that offers all they could.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)noseparate-code)
 RELEASE += -DSHIMBOX_NO_TRACE
 JSON :=
+LAYOUT :=
 endif
-LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack $(SEPARATE) \
+LINK := $(TOOLCHAIN_START) -Wl,--gc-sections -Wl,-z,norelro,-z,now,-z,noexecstack $(SEPARATE) \
     -Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-O1 -s
 LIBRARIES := $(JSON) $(TOOLCHAIN_END)
 
@@ -101,24 +105,7 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 
 # ---- the binary ----
 
-# The order in the file: what few starts touch comes first, what all touch last, beside libc. The
-# kernel maps the 64 KiB around the place of a page fault.
-SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c) \
-    core/container/check% core/container/inspect% core/container/lifecycle% \
-    $(addprefix core/container/,foreign.c hooks.c join.c keeper.c record.c resources% seccomp.c \
-        start.c state.c told.c) \
-    $(addprefix core/linux/,boot% cgroup% console_socket.c copy.c device_filter.c listen.c \
-        packet.c seccomp% kernel_command.c privilege_dump.c process_status.c \
-        rootless.c superblock.c) \
-    $(addprefix core/oci/,config_resources.c config_seccomp.c exec_document.c hooks.c \
-        resources.c image_config.c json_build.c quantity.c spec%) \
-    $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c exec.c features.c \
-        inspect.c kill.c list.c pause.c ps.c restore.c resume.c rootless-check.c spec.c start.c \
-        state.c)
-OFTEN := $(filter-out $(SELDOM),$(SOURCES))
-PLACED := $(filter $(SELDOM),$(SOURCES)) \
-    $(foreach folder,core/oci core/container applets core/linux core/base small,$(filter $(folder)/%,$(OFTEN)))
-OBJECTS := $(PLACED:%.c=$(OUT)/obj/%.o)
+OBJECTS := $(SOURCES:%.c=$(OUT)/obj/%.o)
 ifneq ($(SMALL),)
 # core as an archive: what nothing asks for brings none of libc with it either.
 CORE_OBJECTS := $(filter $(OUT)/obj/core/%,$(OBJECTS))
@@ -137,7 +124,7 @@ debug: build/debug/shimbox
 
 ifneq ($(COMPILES),)
 $(call record,$(OUT)/obj/compile,$(CC) $(RELEASE))
-$(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LIBRARIES) $(PLACED))
+$(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LAYOUT) $(LIBRARIES) $(SOURCES))
 endif
 ifneq ($(filter debug tests,$(MAKECMDGOALS)),)
 $(call record,build/debug/obj/compile,$(DEBUG_CC) $(DEBUG))
@@ -155,11 +142,20 @@ build/debug/obj/%.o: %.c build/debug/obj/compile
 	@mkdir -p $(@D)
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
 
-$(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $(OBJECTS) $(LIBRARIES)
+$(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link $(if $(LAYOUT),layout.ld)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(LAYOUT) -o $@ $(OBJECTS) $(LIBRARIES)
 
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
+
+# The order of sections in the binary, anew: as root, after the code has changed much. Two minutes.
+.PHONY: layout
+layout: $(OBJECTS)
+	@mkdir -p $(OUT)/layout
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -Wl,-Map=$(OUT)/layout/map -o $(OUT)/layout/shimbox $(OBJECTS) $(LIBRARIES)
+	$(Q)$(DEBUG_CC) -O2 -Wall -Wextra -o $(OUT)/layout/visited tests/layout/visited.c
+	unshare --mount --propagation private tests/layout/layout.py $(OUT)/layout/shimbox $(OUT)/layout/map \
+	    $(OUT)/layout/visited layout.ld
 
 # The smallest one, of init alone, beside the whole one: for tests and bench.
 .PHONY: small

@@ -200,9 +200,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "boot",
-    .summary = "be the first process of a machine: mount, run, power off",
-    .synopsis = "[WORD...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "be the first process of a machine: mount, run, power off", "[WORD...]",
         "For process 1 of a machine: as /init of an initramfs, where a kernel starts it under that "
         "name with nothing mounted, or as init=. WORDs, which the kernel did not know, are passed "
         "over. Mounts proc, sys, dev, dev/pts, dev/shm, run, tmp "
@@ -244,7 +243,6 @@ static const struct applet applet = {
         "then nothing is run, N is 125, and the machine ends all the same. A machine without a "
         "console finds all that in the kernel's log. With SHIMBOX_TRACE=- in the command line each "
         "step is shown.\n",
-    .examples =
         "# an initramfs with a shell, made from the source tree\n"
         "make initramfs FILES=/usr/bin/busybox:/bin/sh\n"
         "\n"
@@ -256,7 +254,7 @@ static const struct applet applet = {
         "shimbox.device=/dev/vda shimbox.overlay\n"
         "\n"
         "# a system on a disk\n"
-        "shimbox.device=/dev/vda shimbox.switch_root=/ rw\n",
+        "shimbox.device=/dev/vda shimbox.switch_root=/ rw\n"),
     .flags = APPLET_REGARDLESS,
     .failure = EXIT_OWN_FAILURE,
     .run = run,

@@ -246,9 +246,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "cgroup-run",
-    .summary = "go on in a cgroup, with limits",
-    .synopsis = "[options] PATH [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "go on in a cgroup, with limits", "[options] PATH [-- NEXT [ARG...]]",
         "Creates the cgroup PATH (version 2) if it is missing, sets its limits, moves this process "
         "there and becomes NEXT. Without NEXT nothing is moved. A PATH that starts with a slash is "
         "below the mounted tree, another one below the cgroup that this process is in.\n"
@@ -262,18 +261,16 @@ static const struct applet applet = {
         "\n"
         "A user needs a cgroup of his own: from systemd-run --user --scope -p Delegate=yes, or by "
         "--delegate.\n",
-    .examples = "# at most 64 MiB, half of a CPU and 20 processes\n"
-                "shimbox cgroup-run --memory 64Mi --swap 0 --cpu 500m --pids 20 /job -- make\n"
-                "shimbox cgroup-run --kill --delete /job\n"
-                "\n"
-                "# an ordinary user\n"
-                "systemd-run --user --scope -p Delegate=yes \\\n"
-                "    shimbox cgroup-run --memory 1Gi job -- make\n",
+        "# at most 64 MiB, half of a CPU and 20 processes\n"
+        "shimbox cgroup-run --memory 64Mi --swap 0 --cpu 500m --pids 20 /job -- make\n"
+        "shimbox cgroup-run --kill --delete /job\n"
+        "\n"
+        "# an ordinary user\n"
+        "systemd-run --user --scope -p Delegate=yes \\\n"
+        "    shimbox cgroup-run --memory 1Gi job -- make\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct cgroup_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

@@ -15,11 +15,11 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "checkpoint",
-    .summary = "keep the state of a container's processes: not supported",
-    .synopsis = "...",
-    .description = "Checkpoints are not supported: this command is there to say so, by name, where "
-                   "an engine asks for it.\n",
-    .examples = "",
+    .texts = APPLET_TEXTS(
+        "keep the state of a container's processes: not supported", "...",
+        "Checkpoints are not supported: this command is there to say so, by name, where "
+        "an engine asks for it.\n",
+        ""),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

@@ -262,9 +262,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "container-init",
-    .summary = "make a container as its parent says, message by message",
-    .synopsis = "[options]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "make a container as its parent says, message by message", "[options]",
         "Makes the container of a config.json and runs its program, as run does, by the same code; "
         "but for a "
         "parent that wants a say in it: an engine of its own, a script, a test. Without --sync-fd "
@@ -341,7 +340,6 @@ static const struct applet applet = {
         "by the names config, sync, join, log and exec-fifo. The program gets none of all these "
         "descriptors, only the standard streams and "
         "--preserve-fds. --log-fd gets what --log does, as JSON whatever --log-format says.\n",
-    .examples =
         "# a shell as the parent\n"
         "shimbox spec -o - --rootfs /srv/debian -- id | shimbox container-init\n"
         "\n"
@@ -370,7 +368,7 @@ static const struct applet applet = {
         "        os.close(descriptor)\n"
         "    if message[\"type\"] in answers:\n"
         "        ours.send(json.dumps({\"type\": answers[message[\"type\"]]}).encode())\n"
-        "sys.exit(child.wait())\n",
+        "sys.exit(child.wait())\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct init_options),
     .failure = EXIT_OWN_FAILURE,

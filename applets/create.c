@@ -161,9 +161,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "create",
-    .summary = "make a container that waits to be started",
-    .synopsis = "[options] ID",
-    .description =
+    .texts = APPLET_TEXTS(
+        "make a container that waits to be started", "[options] ID",
         "Makes the container of a bundle up to where its program would be executed: namespaces, "
         "mounts, limits, user and privileges are there, and its process waits for `start`. "
         "Standard streams are the caller's, unless process.terminal gives it a terminal, whose "
@@ -171,11 +170,11 @@ static const struct applet applet = {
         "\n"
         "The container does not end with this command. It is named ID in the state under --root "
         "until `delete` removes it.\n",
-    .examples = "# the life of a container\n"
-                "shimbox create --bundle /srv/bundle web\n"
-                "shimbox start web\n"
-                "shimbox kill web\n"
-                "shimbox delete web\n",
+        "# the life of a container\n"
+        "shimbox create --bundle /srv/bundle web\n"
+        "shimbox start web\n"
+        "shimbox kill web\n"
+        "shimbox delete web\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct create_options),
     .flags = APPLET_SUBCOMMAND,

@@ -106,18 +106,17 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "delete",
-    .summary = "remove containers",
-    .synopsis = "[options] ID...",
-    .description =
+    .texts = APPLET_TEXTS(
+        "remove containers", "[options] ID...",
         "Removes containers that have stopped, or were not started yet, with all that belongs to "
         "them, and executes their poststop hooks. With --force, also those that run, which are "
         "killed, and what was left behind by a command that was killed, or by a loss of power; a "
         "container that is not there is no error then.\n",
-    .examples = "# one\n"
-                "shimbox delete web\n"
-                "\n"
-                "# all whose names begin so, whatever they are doing\n"
-                "shimbox delete --force --regex '^test-'\n",
+        "# one\n"
+        "shimbox delete web\n"
+        "\n"
+        "# all whose names begin so, whatever they are doing\n"
+        "shimbox delete --force --regex '^test-'\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct delete_options),
     .flags = APPLET_SUBCOMMAND,

@@ -259,9 +259,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "exec",
-    .summary = "run one more program in a container",
-    .synopsis = "[options] ID COMMAND [ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "run one more program in a container", "[options] ID COMMAND [ARG...]",
         "Runs COMMAND in a container that is there: in all of its namespaces and its session "
         "keyring, under its seccomp profile, with user, environment, working directory, "
         "capabilities and limits of the process of its config.json, changed by the options. It "
@@ -271,11 +270,11 @@ static const struct applet applet = {
         "In the foreground signals are passed on and the exit code is the program's, or 128 plus "
         "the signal that "
         "ended it; 255 where it could not be run.\n",
-    .examples = "# look around\n"
-                "shimbox exec --tty web sh\n"
-                "\n"
-                "# as another user, in another folder\n"
-                "shimbox exec --user 1000:1000 --cwd /srv web ls -l\n",
+        "# look around\n"
+        "shimbox exec --tty web sh\n"
+        "\n"
+        "# as another user, in another folder\n"
+        "shimbox exec --user 1000:1000 --cwd /srv web ls -l\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct exec_options),
     .flags = APPLET_SUBCOMMAND,

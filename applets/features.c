@@ -35,12 +35,12 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "features",
-    .summary = "tell what this runtime can do",
-    .synopsis = "",
-    .description = "Writes what a config.json may ask for as JSON, as runtime-spec has it: hooks, "
-                   "mount options, namespaces, capabilities, and whether other parts are applied. "
-                   "It comes from the tables that configurations are read by.\n",
-    .examples = "shimbox features | jq .linux.seccomp.enabled\n",
+    .texts = APPLET_TEXTS(
+        "tell what this runtime can do", "",
+        "Writes what a config.json may ask for as JSON, as runtime-spec has it: hooks, "
+        "mount options, namespaces, capabilities, and whether other parts are applied. "
+        "It comes from the tables that configurations are read by.\n",
+        "shimbox features | jq .linux.seccomp.enabled\n"),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

@@ -290,9 +290,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "idmap-mount",
-    .summary = "a mount that shows other owners than the disk has",
-    .synopsis = "[options] SRC DST [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "a mount that shows other owners than the disk has", "[options] SRC DST [-- NEXT [ARG...]]",
         "Mounts the directory or file SRC on DST so that its owners are seen through an ID "
         "mapping: "
         "what belongs to CONTAINER ids on disk is shown as HOST ids, and what is created by them "
@@ -310,20 +309,18 @@ static const struct applet applet = {
         "\n"
         "--probe prints yes, or no with the reason, and ends with 0 or 1; without a map it tries a "
         "map of the caller alone.\n",
-    .examples = "# what root owns on disk is seen as uid 100000's\n"
-                "shimbox idmap-mount --both 0:100000:65536 /srv/rootfs /mnt\n"
-                "\n"
-                "# is that possible?\n"
-                "shimbox idmap-mount --probe /srv/rootfs\n"
-                "\n"
-                "# made here, attached elsewhere\n"
-                "shimbox idmap-mount --both 0:100000:65536 --detached /srv -- \\\n"
-                "    unshare --mount -- idmap-mount --attach /mnt -- ls -ln /mnt\n",
+        "# what root owns on disk is seen as uid 100000's\n"
+        "shimbox idmap-mount --both 0:100000:65536 /srv/rootfs /mnt\n"
+        "\n"
+        "# is that possible?\n"
+        "shimbox idmap-mount --probe /srv/rootfs\n"
+        "\n"
+        "# made here, attached elsewhere\n"
+        "shimbox idmap-mount --both 0:100000:65536 --detached /srv -- \\\n"
+        "    unshare --mount -- idmap-mount --attach /mnt -- ls -ln /mnt\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct idmap_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

@@ -362,9 +362,9 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "init",
-    .summary = "run a program as the first process should: signals, orphans, exit code",
-    .synopsis = "[options] [--] NEXT [ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "run a program as the first process should: signals, orphans, exit code",
+        "[options] [--] NEXT [ARG...]",
         "Starts NEXT as its child, passes on every signal, reaps whatever ends, stops and goes on "
         "with the program in a terminal, and ends with its exit code: 128 and more for a signal. "
         "For process 1 of a container or system; elsewhere it adopts orphans as that would.\n"
@@ -378,19 +378,17 @@ static const struct applet applet = {
         "With --grace, what the program left behind gets SIGTERM, and SIGKILL when SECONDS are "
         "over; without, it ends with process 1, or goes on below another parent. The command of "
         "--on-exit runs last, in /, and finds the exit code in INIT_EXIT_CODE.\n",
-    .examples = "# the entry point of an image\n"
-                "shimbox init /bin/server --port 80\n"
-                "\n"
-                "# stop it by SIGQUIT, and give what it started five seconds\n"
-                "shimbox init --rewrite TERM:QUIT --grace 5 -- nginx -g 'daemon off;'\n"
-                "\n"
-                "# hold the namespaces of a pod\n"
-                "shimbox init --pause\n",
+        "# the entry point of an image\n"
+        "shimbox init /bin/server --port 80\n"
+        "\n"
+        "# stop it by SIGQUIT, and give what it started five seconds\n"
+        "shimbox init --rewrite TERM:QUIT --grace 5 -- nginx -g 'daemon off;'\n"
+        "\n"
+        "# hold the namespaces of a pod\n"
+        "shimbox init --pause\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct init_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

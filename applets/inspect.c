@@ -106,9 +106,8 @@ static int run_inspect(const struct call *call)
 
 static const struct applet inspect = {
     .name = "inspect",
-    .summary = "tell what a process is and sees, or what the machine is",
-    .synopsis = "[options] [PID]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "tell what a process is and sees, or what the machine is", "[options] [PID]",
         "Tells of a process: ids and groups, id maps, namespaces, capabilities, security, cgroups, "
         "limits, scheduling, signals, open descriptors, environment, mounts, and the interfaces of "
         "its network namespace. Without PID (or with self) it is about what shimbox itself was "
@@ -118,17 +117,17 @@ static const struct applet inspect = {
         "\n"
         "The text is aligned on a terminal, with the mounts as a tree, and coloured there unless "
         "NO_COLOR is set; elsewhere each fact is a line of its own, for grep.",
-    .examples = "# what a container's process may do\n"
-                "shimbox inspect 4711\n"
-                "\n"
-                "# in a container of nothing but shimbox\n"
-                "shimbox run -- shimbox inspect --align\n"
-                "\n"
-                "# for a script\n"
-                "shimbox inspect --json 1 | jq -r '.namespaces.network.inode'\n"
-                "\n"
-                "# disks, file systems, kernel messages\n"
-                "shimbox inspect --system --messages 30",
+        "# what a container's process may do\n"
+        "shimbox inspect 4711\n"
+        "\n"
+        "# in a container of nothing but shimbox\n"
+        "shimbox run -- shimbox inspect --align\n"
+        "\n"
+        "# for a script\n"
+        "shimbox inspect --json 1 | jq -r '.namespaces.network.inode'\n"
+        "\n"
+        "# disks, file systems, kernel messages\n"
+        "shimbox inspect --system --messages 30"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct inspect_options),
     .failure = EXIT_TROUBLE,

@@ -52,18 +52,17 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "kill",
-    .summary = "send a signal to a container",
-    .synopsis = "[options] ID [SIGNAL]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "send a signal to a container", "[options] ID [SIGNAL]",
         "Sends SIGNAL, a name with or without SIG or a number (default: TERM), to the first "
         "process of a container that is created or runs; 0 only asks whether it could. The first "
         "process of a pid namespace gets only what it has a handler for, and KILL and STOP. A "
         "process that has got the pid of one that has ended is never sent anything.\n",
-    .examples = "# end it\n"
-                "shimbox kill web\n"
-                "\n"
-                "# all processes, at once\n"
-                "shimbox kill --all web KILL\n",
+        "# end it\n"
+        "shimbox kill web\n"
+        "\n"
+        "# all processes, at once\n"
+        "shimbox kill --all web KILL\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct kill_options),
     .flags = APPLET_SUBCOMMAND,

@@ -256,9 +256,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "limits",
-    .summary = "go on with limits, kernel parameters, names, a directory",
-    .synopsis = "[options] -- NEXT [ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "go on with limits, kernel parameters, names, a directory", "[options] -- NEXT [ARG...]",
         "Sets what a process and its namespaces have beside ids and mounts, and becomes NEXT.\n"
         "\n"
         "Kernel parameters are those that a network, ipc or user namespace has for itself. "
@@ -267,17 +266,15 @@ static const struct applet applet = {
         "\n"
         "Resource limits are set last, in the order given; NAME is one of getrlimit(2), without "
         "RLIMIT_ and in any case, and SOFT and HARD are numbers or unlimited.\n",
-    .examples = "# 64 open files, killed first, and files for the user alone\n"
-                "shimbox limits --rlimit nofile=64 --oom-score-adj 1000 --umask 077 -- /srv/job\n"
-                "\n"
-                "# another hostname, and packets passed on, in namespaces of its own\n"
-                "shimbox unshare --uts --net -- \\\n"
-                "    limits --hostname box --sysctl net.ipv4.ip_forward=1 -- sh\n",
+        "# 64 open files, killed first, and files for the user alone\n"
+        "shimbox limits --rlimit nofile=64 --oom-score-adj 1000 --umask 077 -- /srv/job\n"
+        "\n"
+        "# another hostname, and packets passed on, in namespaces of its own\n"
+        "shimbox unshare --uts --net -- \\\n"
+        "    limits --hostname box --sysctl net.ipv4.ip_forward=1 -- sh\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct limits_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

@@ -179,9 +179,8 @@ static void release(struct call *call)
 
 static const struct applet applet = {
     .name = "mount-tree",
-    .summary = "a root directory with all that is mounted in it",
-    .synopsis = "[options] ROOT [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "a root directory with all that is mounted in it", "[options] ROOT [-- NEXT [ARG...]]",
         "Mounts in the directory ROOT what a container has there: only what is asked for, in the "
         "order config, proc, dev, sys, mounts. All of it is made out of sight, and nothing is left "
         "of it when something fails. Paths are resolved within ROOT, as by a process that has it "
@@ -198,21 +197,18 @@ static const struct applet applet = {
         "\n"
         "proc and sysfs show the pid and network namespace that this link is in, so unshare comes "
         "before.\n",
-    .examples = "# a shell in a directory, with what programs expect\n"
-                "shimbox unshare --pid --fork -- mount-tree --proc --dev --pivot /srv/root -- sh\n"
-                "\n"
-                "# the mounts of a bundle, and a volume\n"
-                "shimbox unshare -m -p -i -n -u --fork -- mount-tree --config config.json \\\n"
-                "    --mount type=bind,src=/srv/data,dst=/data,ro --pivot rootfs -- sh\n"
-                "\n"
-                "# for chroot(8); umount -R /srv/root undoes it\n"
-                "shimbox mount-tree --dev /srv/root\n",
+        "# a shell in a directory, with what programs expect\n"
+        "shimbox unshare --pid --fork -- mount-tree --proc --dev --pivot /srv/root -- sh\n"
+        "\n"
+        "# the mounts of a bundle, and a volume\n"
+        "shimbox unshare -m -p -i -n -u --fork -- mount-tree --config config.json \\\n"
+        "    --mount type=bind,src=/srv/data,dst=/data,ro --pivot rootfs -- sh\n"
+        "\n"
+        "# for chroot(8); umount -R /srv/root undoes it\n"
+        "shimbox mount-tree --dev /srv/root\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct tree_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    .release = release,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply, .release = release),
 };
 APPLET(applet);

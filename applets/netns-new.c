@@ -248,9 +248,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "netns-new",
-    .summary = "make a network namespace, under a name or for the chain",
-    .synopsis = "[options] [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "make a network namespace, under a name or for the chain", "[options] [-- NEXT [ARG...]]",
         "Makes a network namespace that needs no process, keeps it under a name and prints its "
         "path. ip netns, nsenter --net=PATH, CNI plugins and config.json can use it by that path.\n"
         "\n"
@@ -264,21 +263,19 @@ static const struct applet applet = {
         "--veth connects it: HOST_IF stays here, IN_IF is inside, both are up. --move takes an "
         "interface away from here. --address and --gateway are for the one inside. When something "
         "fails, interfaces are where they were and no name is left.\n",
-    .examples = "# a name, as ip netns has them\n"
-                "shimbox netns-new --name blue\n"
-                "shimbox netns-new --enter blue -- ip address\n"
-                "shimbox netns-new --delete blue\n"
-                "\n"
-                "# connected to here\n"
-                "shimbox netns-new --name red --veth red0:eth0 --address 10.1.0.2/24\n"
-                "\n"
-                "# for one program\n"
-                "shimbox netns-new -- unshare --netns -- ip address\n",
+        "# a name, as ip netns has them\n"
+        "shimbox netns-new --name blue\n"
+        "shimbox netns-new --enter blue -- ip address\n"
+        "shimbox netns-new --delete blue\n"
+        "\n"
+        "# connected to here\n"
+        "shimbox netns-new --name red --veth red0:eth0 --address 10.1.0.2/24\n"
+        "\n"
+        "# for one program\n"
+        "shimbox netns-new -- unshare --netns -- ip address\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct netns_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

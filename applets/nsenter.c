@@ -433,9 +433,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "nsenter",
-    .summary = "go on in the namespaces of another process",
-    .synopsis = "[options] [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "go on in the namespaces of another process", "[options] [-- NEXT [ARG...]]",
         "Enters namespaces and becomes NEXT, a shell when there is none. Options, defaults and "
         "exit codes are those of util-linux' nsenter(1); the differences: all namespaces of the "
         "target are joined by one call, and one that refuses is named; --setuid follow means the "
@@ -446,20 +445,17 @@ static const struct applet applet = {
         "\n"
         "A user namespace is entered as its root, unless --preserve-credentials, --setuid or "
         "--setgid say otherwise. Entering a pid namespace goes on in a child, unless --no-fork.\n",
-    .examples = "# everything of a process, as nearly as can be\n"
-                "shimbox nsenter --target 4711 --all --root --wd --env -- sh\n"
-                "\n"
-                "# its network only: the host's tools\n"
-                "shimbox nsenter --target 4711 --net -- ip address\n"
-                "\n"
-                "# a network namespace that ip netns or netns-new made\n"
-                "shimbox nsenter --netns=blue -- ping -c 1 10.0.0.1\n",
+        "# everything of a process, as nearly as can be\n"
+        "shimbox nsenter --target 4711 --all --root --wd --env -- sh\n"
+        "\n"
+        "# its network only: the host's tools\n"
+        "shimbox nsenter --target 4711 --net -- ip address\n"
+        "\n"
+        "# a network namespace that ip netns or netns-new made\n"
+        "shimbox nsenter --netns=blue -- ping -c 1 10.0.0.1\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct nsenter_options),
     .failure = EXIT_STAND_IN,
-    .check = check,
-    .apply = apply,
-    .protect = own_binary_protect,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply, .protect = own_binary_protect),
 };
 APPLET(applet);

@@ -23,12 +23,11 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "pause",
-    .summary = "stop all processes of a container",
-    .synopsis = "ID",
-    .description =
+    .texts = APPLET_TEXTS(
+        "stop all processes of a container", "ID",
         "Stops all processes of a container by its cgroup, until `resume`; meanwhile its status is "
         "paused. Signals are delivered when it goes on, but KILL at once.\n",
-    .examples = "shimbox pause web\n",
+        "shimbox pause web\n"),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

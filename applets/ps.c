@@ -184,17 +184,16 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "ps",
-    .summary = "list the processes of a container",
-    .synopsis = "[options] ID",
-    .description =
+    .texts = APPLET_TEXTS(
+        "list the processes of a container", "[options] ID",
         "Lists the processes of a container as `ps -ef` would, from /proc, with the pids of the "
         "caller's pid namespace; no ps is needed. Where the container has no pid namespace of its "
         "own, they are its first process and what descends from that.\n",
-    .examples = "# a table\n"
-                "shimbox ps web\n"
-                "\n"
-                "# the pids\n"
-                "shimbox ps --format json web\n",
+        "# a table\n"
+        "shimbox ps web\n"
+        "\n"
+        "# the pids\n"
+        "shimbox ps --format json web\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct ps_options),
     .flags = APPLET_SUBCOMMAND,

@@ -23,10 +23,9 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "resume",
-    .summary = "let the processes of a paused container go on",
-    .synopsis = "ID",
-    .description = "Lets the processes of a container that `pause` has stopped go on.\n",
-    .examples = "shimbox resume web\n",
+    .texts = APPLET_TEXTS("let the processes of a paused container go on", "ID",
+                          "Lets the processes of a container that `pause` has stopped go on.\n",
+                          "shimbox resume web\n"),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

@@ -237,9 +237,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "rootless-check",
-    .summary = "tell whether this is rootless, and what containers lack",
-    .synopsis = "[options]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "tell whether this is rootless, and what containers lack", "[options]",
         "Exits with 0 when the caller is rootless, 1 when not, and 2 when that cannot be told, and "
         "prints the reason. Rootless is who has no power over the machine: every user but 0, and "
         "user 0 of a user namespace that is not the initial one, whatever it maps.\n"
@@ -255,14 +254,14 @@ static const struct applet applet = {
         "--require makes some of the checks a condition: exits with 0 when all of them pass, 1 "
         "when one warns or fails, and 2 when one could not be told (or is none); what does not "
         "pass is told on standard error.\n",
-    .examples = "# in a script\n"
-                "shimbox rootless-check -q && echo rootless\n"
-                "\n"
-                "# why do containers not work here?\n"
-                "shimbox rootless-check --report | grep fail\n"
-                "\n"
-                "# as a condition\n"
-                "shimbox rootless-check --require userns-create,newuidmap || exit\n",
+        "# in a script\n"
+        "shimbox rootless-check -q && echo rootless\n"
+        "\n"
+        "# why do containers not work here?\n"
+        "shimbox rootless-check --report | grep fail\n"
+        "\n"
+        "# as a condition\n"
+        "shimbox rootless-check --require userns-create,newuidmap || exit\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct check_options),
     .failure = EXIT_TROUBLE,

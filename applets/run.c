@@ -361,9 +361,8 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "run",
-    .summary = "create a container, run its program, wait for it",
-    .synopsis = "[options] [ID] [-- ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "create a container, run its program, wait for it", "[options] [ID] [-- ARG...]",
         "Runs the program of an OCI bundle in the foreground: standard streams are the caller's, "
         "signals are passed on, and the exit code is the program's, or 128 plus the number of the "
         "signal that ended it.\n"
@@ -390,17 +389,17 @@ static const struct applet applet = {
         "consoleSize. The end of an input that is no terminal is typed as ^D, once.\n"
         "\n"
         "Fields of the configuration that are not applied yet are named in a warning each.\n",
-    .examples = "# a container on any machine\n"
-                "shimbox run -- shimbox --list\n"
-                "\n"
-                "# a program in a root file system\n"
-                "shimbox run --rootfs /srv/debian -- apt-get --version\n"
-                "\n"
-                "# a bundle, as runc has it\n"
-                "shimbox run --bundle /srv/bundle web\n"
-                "\n"
-                "# made on the way\n"
-                "shimbox spec -o - --rootfs /srv/debian -- id | shimbox run --config -\n",
+        "# a container on any machine\n"
+        "shimbox run -- shimbox --list\n"
+        "\n"
+        "# a program in a root file system\n"
+        "shimbox run --rootfs /srv/debian -- apt-get --version\n"
+        "\n"
+        "# a bundle, as runc has it\n"
+        "shimbox run --bundle /srv/bundle web\n"
+        "\n"
+        "# made on the way\n"
+        "shimbox spec -o - --rootfs /srv/debian -- id | shimbox run --config -\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct run_options),
     .flags = APPLET_SUBCOMMAND,

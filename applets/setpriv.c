@@ -350,9 +350,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "setpriv",
-    .summary = "go on with other privileges",
-    .synopsis = "[options] -- NEXT [ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "go on with other privileges", "[options] -- NEXT [ARG...]",
         "Changes ids, groups, capabilities, securebits and limits of this process and becomes "
         "NEXT. "
         "Options, defaults and exit codes are those of util-linux' setpriv(1). Beside them are "
@@ -366,20 +365,18 @@ static const struct applet applet = {
         "What the kernel refuses ends with exit code 127, also where setpriv(1) goes on in "
         "silence: a bounding set, or an ambient set, that cannot be changed. --pdeathsig notices "
         "when the parent has died meanwhile.\n",
-    .examples = "# an ordinary user, and no way back\n"
-                "shimbox setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs -- id\n"
-                "\n"
-                "# one capability for a user\n"
-                "shimbox setpriv --reuid 1000 --inh-caps +net_bind_service \\\n"
-                "    --ambient-caps +net_bind_service -- /srv/server\n"
-                "\n"
-                "# what there is\n"
-                "shimbox setpriv --dump\n",
+        "# an ordinary user, and no way back\n"
+        "shimbox setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs -- id\n"
+        "\n"
+        "# one capability for a user\n"
+        "shimbox setpriv --reuid 1000 --inh-caps +net_bind_service \\\n"
+        "    --ambient-caps +net_bind_service -- /srv/server\n"
+        "\n"
+        "# what there is\n"
+        "shimbox setpriv --dump\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct setpriv_options),
     .failure = EXIT_STAND_IN,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

@@ -358,9 +358,8 @@ static int run_spec(const struct call *call)
 
 static const struct applet spec = {
     .name = "spec",
-    .summary = "write a config.json",
-    .synopsis = "[options] [-- ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "write a config.json", "[options] [-- ARG...]",
         "Writes the configuration of a container (OCI runtime-spec 1.1.0) into the bundle folder, "
         "as "
         "config.json with mode 0600, and never over a file that is there. Each option changes one "
@@ -406,17 +405,17 @@ static const struct applet spec = {
         "sets; ALL goes before single names. Maps add a user namespace; both user and group ids "
         "must be mapped. --host-network removes the network namespace and binds /etc/resolv.conf; "
         "in a user namespace it binds /sys, of which no new one can be mounted then.",
-    .examples = "# a bundle for a root file system that is there\n"
-                "shimbox spec --rootfs /srv/debian -- /bin/bash\n"
-                "\n"
-                "# half a CPU, 64 MiB, read-only\n"
-                "shimbox spec --cpu 500m --memory 64Mi --readonly -o - -- /bin/server\n"
-                "\n"
-                "# what the image says, for an ordinary user\n"
-                "shimbox spec --rootless --image-config image.json\n"
-                "\n"
-                "# another command for an existing configuration\n"
-                "shimbox spec --config config.json -o - -- id",
+        "# a bundle for a root file system that is there\n"
+        "shimbox spec --rootfs /srv/debian -- /bin/bash\n"
+        "\n"
+        "# half a CPU, 64 MiB, read-only\n"
+        "shimbox spec --cpu 500m --memory 64Mi --readonly -o - -- /bin/server\n"
+        "\n"
+        "# what the image says, for an ordinary user\n"
+        "shimbox spec --rootless --image-config image.json\n"
+        "\n"
+        "# another command for an existing configuration\n"
+        "shimbox spec --config config.json -o - -- id"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct spec_options),
     .failure = EXIT_TROUBLE,

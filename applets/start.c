@@ -26,11 +26,11 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "start",
-    .summary = "run the program of a container that was created",
-    .synopsis = "ID",
-    .description = "Lets the process of a container that `create` has made execute its program. If "
-                   "the program cannot be executed, that is told here. Returns when it runs.\n",
-    .examples = "shimbox start web\n",
+    .texts = APPLET_TEXTS(
+        "run the program of a container that was created", "ID",
+        "Lets the process of a container that `create` has made execute its program. If "
+        "the program cannot be executed, that is told here. Returns when it runs.\n",
+        "shimbox start web\n"),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

@@ -36,13 +36,13 @@ static int run(const struct call *call)
 
 static const struct applet applet = {
     .name = "state",
-    .summary = "tell the state of a container",
-    .synopsis = "ID",
-    .description = "Writes the state of a container as JSON: what runtime-spec has in it, and what "
-                   "runc adds (rootfs, created, owner). status is creating, created, running, "
-                   "paused or stopped; pid is 0 when it is stopped.\n",
-    .examples = "# is it running?\n"
-                "shimbox state web | jq -r .status\n",
+    .texts = APPLET_TEXTS(
+        "tell the state of a container", "ID",
+        "Writes the state of a container as JSON: what runtime-spec has in it, and what "
+        "runc adds (rootfs, created, owner). status is creating, created, running, "
+        "paused or stopped; pid is 0 when it is stopped.\n",
+        "# is it running?\n"
+        "shimbox state web | jq -r .status\n"),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,
     .run = run,

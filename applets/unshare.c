@@ -412,9 +412,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "unshare",
-    .summary = "go on in new namespaces",
-    .synopsis = "[options] [-- NEXT [ARG...]]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "go on in new namespaces", "[options] [-- NEXT [ARG...]]",
         "Puts this process into new namespaces and becomes NEXT, a shell when there is none. "
         "Options, defaults and exit codes are those of util-linux' unshare(1); the differences: "
         "--root changes the root of a new mount namespace by pivot_root, so that nothing of the "
@@ -428,19 +427,17 @@ static const struct applet applet = {
         "--userns, --netns and --detached-root take what earlier links of a chain have made; "
         "a namespace that exists can be given as fd:N, as a path, or by the pid of somebody in "
         "it.\n",
-    .examples = "# root in a world of one's own\n"
-                "shimbox unshare --map-root-user --pid --fork --mount-proc -- sh\n"
-                "\n"
-                "# with all subordinate ids\n"
-                "shimbox unshare --map-root-user --map-auto -- cat /proc/self/uid_map\n"
-                "\n"
-                "# a network namespace that stays\n"
-                "touch /run/netns/blue && shimbox unshare --net=/run/netns/blue -- true\n",
+        "# root in a world of one's own\n"
+        "shimbox unshare --map-root-user --pid --fork --mount-proc -- sh\n"
+        "\n"
+        "# with all subordinate ids\n"
+        "shimbox unshare --map-root-user --map-auto -- cat /proc/self/uid_map\n"
+        "\n"
+        "# a network namespace that stays\n"
+        "touch /run/netns/blue && shimbox unshare --net=/run/netns/blue -- true\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct unshare_options),
     .failure = EXIT_STAND_IN,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

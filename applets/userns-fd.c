@@ -159,9 +159,8 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet applet = {
     .name = "userns-fd",
-    .summary = "make a user namespace, with no process kept in it",
-    .synopsis = "[options] -- NEXT [ARG...]",
-    .description =
+    .texts = APPLET_TEXTS(
+        "make a user namespace, with no process kept in it", "[options] -- NEXT [ARG...]",
         "Makes a user namespace with the given ID mappings and hands it on: as a descriptor to "
         "later links of the chain, which take it with --userns (idmap-mount does so by itself), "
         "and to a program in the variable SHIMBOX_FDS; with --fd N at that number.\n"
@@ -175,20 +174,18 @@ static const struct applet applet = {
         "commas. Of WORD, auto is the caller as 0 and its subordinate ids after that, root the "
         "caller as 0 alone, current the caller as itself, subids the subordinate ids as "
         "themselves.\n",
-    .examples = "# files of 0 and up on disk are seen as 100000 and up\n"
-                "shimbox userns-fd --both 0:100000:65536 -- idmap-mount /srv/data /mnt\n"
-                "\n"
-                "# a program inside of it\n"
-                "shimbox userns-fd --map auto -- unshare --userns -- id\n"
-                "\n"
-                "# kept on a file\n"
-                "shimbox userns-fd --both 0:100000:65536 --pin /run/user-ns\n"
-                "shimbox userns-fd --unpin /run/user-ns\n",
+        "# files of 0 and up on disk are seen as 100000 and up\n"
+        "shimbox userns-fd --both 0:100000:65536 -- idmap-mount /srv/data /mnt\n"
+        "\n"
+        "# a program inside of it\n"
+        "shimbox userns-fd --map auto -- unshare --userns -- id\n"
+        "\n"
+        "# kept on a file\n"
+        "shimbox userns-fd --both 0:100000:65536 --pin /run/user-ns\n"
+        "shimbox userns-fd --unpin /run/user-ns\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct userns_options),
     .failure = EXIT_OWN_FAILURE,
-    .check = check,
-    .apply = apply,
-    LINK_APPLET,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(applet);

@@ -39,6 +39,14 @@ const struct applet *applet_at(size_t index)
     }
 }
 
+const char *applet_text(const struct applet *applet, enum applet_text which)
+{
+    const char *text = applet->texts ? applet->texts : "\0\0\0";
+    for (unsigned i = 0; i < which; i++)
+        text += strlen(text) + 1;
+    return text;
+}
+
 const struct applet *applet_find(const char *name)
 {
     const size_t count = count_applets();

@@ -43,29 +43,43 @@ enum applet_flags {
 
 struct chain;
 
-struct applet {
-    const char *name;
-    const char *summary;     /* one line, for lists */
-    const char *synopsis;    /* what follows the name: "[options] [ID] [-- ARG...]" */
-    const char *description; /* paragraphs separated by an empty line */
-    const char *examples;    /* "# what it does\ncommand\n", separated by an empty line */
-    const struct option *options;
-    size_t option_count;
-    size_t values_size; /* size of the struct of options */
-    unsigned flags;     /* enum applet_flags */
-    int failure;        /* exit code of usage errors and of its own failure, see exit.h */
-    /* Do the work and return the exit code. Errors are printed here, by report_error(). */
-    int (*run)(const struct call *call);
-    /* A link has chain_run there (LINK_APPLET in core/linux/chain.h), and these
-     * (core/base/chain.h); release may be NULL. */
+/* What a link does (core/base/chain.h); release may be NULL. One that can be seen from a container
+ * while it is this binary has own_binary_protect as protect (core/linux/own_binary.h): the file is
+ * protected before the chain begins. By a pointer, so that a binary without such a link does not
+ * hold what it takes. */
+struct link_steps {
     int (*check)(struct call *call, int *consumed);
     int (*apply)(const struct call *call, struct chain *chain);
     void (*release)(struct call *call);
-    /* A link that can be seen from a container while it is this binary has own_binary_protect here
-     * (core/linux/own_binary.h): the file is protected before the chain begins. By a pointer, so
-     * that a binary without such a link does not hold what it takes. */
     int (*protect)(char **argv, int *overlay);
 };
+
+/* Every pointer in here is relocated at each start, whichever applet runs, and the pages that hold
+ * them are copied: so few, and small numbers. */
+struct applet {
+    char name[16];
+    const char *texts; /* APPLET_TEXTS */
+    const struct option *options;
+    unsigned short option_count;
+    unsigned short values_size; /* size of the struct of options */
+    unsigned char flags;        /* enum applet_flags */
+    unsigned char failure;      /* exit code of usage errors and of its own failure, see exit.h */
+    /* Do the work and return the exit code. Errors are printed here, by report_error(). A link has
+     * chain_run there. */
+    int (*run)(const struct call *call);
+    const struct link_steps *link; /* LINK_APPLET in core/linux/chain.h, or NULL */
+};
+
+/* summary: one line, for lists; synopsis: what follows the name, "[options] [ID] [-- ARG...]";
+ * description: paragraphs separated by an empty line; examples: "# what it does\ncommand\n",
+ * separated by an empty line. "" where there is none. */
+#define APPLET_TEXTS(summary, synopsis, description, examples)                                     \
+    summary "\0" synopsis "\0" description "\0" examples
+
+enum applet_text { TEXT_SUMMARY, TEXT_SYNOPSIS, TEXT_DESCRIPTION, TEXT_EXAMPLES };
+
+/* One of its texts; "" if there is none. */
+const char *applet_text(const struct applet *applet, enum applet_text which);
 
 /* Keeps a registration although nothing refers to it: GNU ld does so by itself for sections with a
  * name like this one, LLVM's only with this attribute. */

@@ -168,7 +168,7 @@ static void append_zsh(struct text *text)
                       "    applets=(\n");
     for (size_t i = 0; (applet = applet_at(i)); i++) {
         text_append_format(text, "        '%s:", applet->name);
-        append_quoted(text, applet->summary, ":\\");
+        append_quoted(text, applet_text(applet, TEXT_SUMMARY), ":\\");
         text_append(text, "'\n");
     }
     text_append(text, "    )\n"
@@ -222,7 +222,7 @@ static void append_fish(struct text *text)
     for (size_t i = 0; (applet = applet_at(i)); i++) {
         text_append_format(text, "complete -c shimbox -n __fish_use_subcommand -f -a %s -d '",
                            applet->name);
-        append_quoted(text, applet->summary, "\\");
+        append_quoted(text, applet_text(applet, TEXT_SUMMARY), "\\");
         text_append(text, "'\n");
         each_option(text, applet, append_fish_option);
     }

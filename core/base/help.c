@@ -97,7 +97,7 @@ static void append_options(struct text *text, const struct option *options, size
 /* The examples, indented by two. */
 static void append_examples(struct text *text, const char *examples)
 {
-    if (!examples)
+    if (!*examples)
         return;
     text_append(text, "\nExamples:\n");
     while (*examples) {
@@ -109,9 +109,9 @@ static void append_examples(struct text *text, const char *examples)
 
 void usage_synopsis(struct text *text, const struct applet *applet)
 {
+    const char *synopsis = applet ? applet_text(applet, TEXT_SYNOPSIS) : "";
     if (applet)
-        text_append_format(text, "shimbox %s%s%s", applet->name, applet->synopsis ? " " : "",
-                           applet->synopsis ? applet->synopsis : "");
+        text_append_format(text, "shimbox %s%s%s", applet->name, *synopsis ? " " : "", synopsis);
     else
         text_append(text, "shimbox [global options] APPLET [options] [ARG...]");
 }
@@ -137,13 +137,14 @@ void usage_front_help(struct text *text)
 void usage_help(struct text *text, const struct applet *applet)
 {
     append_usage(text, applet);
-    text_append_format(text, "%s.\n", applet->summary);
-    if (applet->description) {
+    text_append_format(text, "%s.\n", applet_text(applet, TEXT_SUMMARY));
+    const char *description = applet_text(applet, TEXT_DESCRIPTION);
+    if (*description) {
         text_append(text, "\n");
-        append_wrapped(text, applet->description);
+        append_wrapped(text, description);
     }
     append_options(text, applet->options, applet->option_count);
-    append_examples(text, applet->examples);
+    append_examples(text, applet_text(applet, TEXT_EXAMPLES));
 }
 
 void usage_list(struct text *text, bool summaries)
@@ -157,7 +158,7 @@ void usage_list(struct text *text, bool summaries)
         if (summaries) {
             text_append_format(text, "  %s", applet->name);
             append_padding(text, width + 2 - strlen(applet->name));
-            text_append_format(text, "%s\n", applet->summary);
+            text_append_format(text, "%s\n", applet_text(applet, TEXT_SUMMARY));
         } else {
             text_append_format(text, "%s\n", applet->name);
         }

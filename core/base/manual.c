@@ -173,7 +173,7 @@ static void append_applets(struct text *text)
         text_append(text, ".TP\n\\fB");
         append_string(text, applet->name);
         text_append(text, "\\fR\n");
-        append_string(text, applet->summary);
+        append_string(text, applet_text(applet, TEXT_SUMMARY));
         text_append(text, ".\n");
     }
 }
@@ -203,7 +203,7 @@ static void append_heading(struct text *text, const struct applet *applet)
         text_append(text, "shimbox\\-");
         append_string(text, applet->name);
         text_append(text, " \\- ");
-        append_string(text, applet->summary);
+        append_string(text, applet_text(applet, TEXT_SUMMARY));
     } else {
         text_append(text, "shimbox \\- container tools in one static binary");
     }
@@ -230,10 +230,11 @@ void usage_manual(struct text *text, const struct applet *applet)
         append_examples(text, usage_examples);
         return;
     }
-    append_paragraphs(text, applet->description ? applet->description : applet->summary);
+    const char *description = applet_text(applet, TEXT_DESCRIPTION);
+    append_paragraphs(text, *description ? description : applet_text(applet, TEXT_SUMMARY));
     append_options(text, applet->options, applet->option_count);
     append_exit_codes(text, applet);
-    if (applet->examples)
-        append_examples(text, applet->examples);
+    if (*applet_text(applet, TEXT_EXAMPLES))
+        append_examples(text, applet_text(applet, TEXT_EXAMPLES));
     text_append(text, ".SH SEE ALSO\n.BR shimbox (1)\n");
 }

@@ -170,8 +170,7 @@ static int forbid_new_privileges(struct container *container)
  * set-up itself has the caller's way.
  *
  * A step has a name, the JSON pointer for errors where it does not know better, and a function.
- * What is text lies apart from the pointers, which the program has to relocate at every start: all
- * that it relocates fits into one page. */
+ * No table of pointers, which the program would have to relocate at every start. */
 #define STEPS(STEP)                                                                                \
     STEP("wait for ID mappings", "/linux/uidMappings", wait_for_mappings)                          \
     STEP("enter time namespace", "/linux/timeOffsets", setup_time)                                 \
@@ -214,45 +213,50 @@ static int forbid_new_privileges(struct container *container)
     STEP("execute program", "/process/args", setup_execute)
 
 #define STEP_TEXT(name, field, run)   {name, field},
-#define STEP_ACTION(name, field, run) run,
+#define STEP_NUMBER(name, field, run) AT_##run,
+#define STEP_ACTION(name, field, run)                                                              \
+    case AT_##run:                                                                                 \
+        return run(container);
 
 static const struct setup_step {
     char name[28];
     char field[28];
 } steps[] = {STEPS(STEP_TEXT)};
 
-typedef int step_function(struct container *container);
+enum step_number { STEPS(STEP_NUMBER) };
 
-static step_function *const actions[] = {STEPS(STEP_ACTION)};
+static int do_step(struct container *container, enum step_number number)
+{
+    switch (number) {
+        STEPS(STEP_ACTION)
+    }
+    return fail(EINVAL, "there is no such step");
+}
 
 /* Do the steps from the one to the other. */
-static int do_steps(struct container *container, step_function *first, step_function *last)
+static int do_steps(struct container *container, enum step_number first, enum step_number last)
 {
-    size_t i = 0;
-    while (actions[i] != first)
-        i++;
-    for (;; i++) {
+    for (enum step_number i = first; i <= last; i++) {
         trace_group(steps[i].name);
-        if (i == 0)
+        if (i == AT_wait_for_mappings)
             trace_received(SYNC_START, "start");
         if (trace_wanted && config_has(container->config, steps[i].field))
             trace_field("%s", steps[i].field);
-        int result = actions[i](container);
+        int result = do_step(container, i);
         if (result < 0) {
             error_step(steps[i].name);
             if (steps[i].field[0])
                 error_field(steps[i].field);
             return result;
         }
-        if (actions[i] == last)
-            return 0;
     }
+    return 0;
 }
 
 _Noreturn void setup_container(struct container *container)
 {
     trace_child("container");
-    do_steps(container, wait_for_mappings, setup_execute);
+    do_steps(container, AT_wait_for_mappings, AT_setup_execute);
     if (container->started)
         start_send_error(container);
     else
@@ -262,13 +266,13 @@ _Noreturn void setup_container(struct container *container)
 
 static int setup_tree(struct container *container)
 {
-    return do_steps(container, isolate_mounts, protect_root);
+    return do_steps(container, AT_isolate_mounts, AT_protect_root);
 }
 
 int setup_enter_tree(struct container *container)
 {
     int result = setup_tree(container);
-    return result < 0 ? result : do_steps(container, setup_pivot, set_root_propagation);
+    return result < 0 ? result : do_steps(container, AT_setup_pivot, AT_set_root_propagation);
 }
 
 /* What was mounted here can leave this mount namespace as a clone. */
@@ -284,5 +288,5 @@ int setup_detach_tree(struct container *container)
         return tree;
     close_fd(&container->root);
     container->root = take_fd(&tree);
-    return do_steps(container, set_root_propagation, set_root_propagation);
+    return do_steps(container, AT_set_root_propagation, AT_set_root_propagation);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -30,26 +31,30 @@
 struct place {
     char type[12];
     char path[16];
-    const char *options[5];
+    char options[48]; /* as mount(8) takes them */
 };
 
 static const struct place places[] = {
-    {"proc", "/proc", {"nosuid", "nodev", "noexec"}},
-    {"sysfs", "/sys", {"nosuid", "nodev", "noexec"}},
-    {"devtmpfs", "/dev", {"nosuid", "mode=755"}},
-    {"devpts", "/dev/pts", {"nosuid", "noexec", "gid=5", "mode=620", "ptmxmode=666"}},
-    {"tmpfs", "/dev/shm", {"nosuid", "nodev", "mode=1777"}},
-    {"tmpfs", "/run", {"nosuid", "nodev", "mode=755"}},
-    {"tmpfs", "/tmp", {"nosuid", "nodev", "mode=1777"}},
-    {"cgroup2", "/sys/fs/cgroup", {"nosuid", "nodev", "noexec", "nsdelegate"}},
+    {"proc", "/proc", "nosuid,nodev,noexec"},
+    {"sysfs", "/sys", "nosuid,nodev,noexec"},
+    {"devtmpfs", "/dev", "nosuid,mode=755"},
+    {"devpts", "/dev/pts", "nosuid,noexec,gid=5,mode=620,ptmxmode=666"},
+    {"tmpfs", "/dev/shm", "nosuid,nodev,mode=1777"},
+    {"tmpfs", "/run", "nosuid,nodev,mode=755"},
+    {"tmpfs", "/tmp", "nosuid,nodev,mode=1777"},
+    {"cgroup2", "/sys/fs/cgroup", "nosuid,nodev,noexec,nsdelegate"},
 };
 
 /* A new one, detached. */
-static int create(const char *type, const char *const *words, size_t count)
+static int create(const char *type, const char *words)
 {
+    char copy[sizeof(places[0].options)];
     const char *list[6] = {0};
     struct mount_options options = {0};
-    memcpy(list, words, count * sizeof(*words));
+    snprintf(copy, sizeof(copy), "%s", words);
+    char *rest = copy;
+    for (size_t i = 0; rest && i + 1 < sizeof(list) / sizeof(*list); i++)
+        list[i] = strsep(&rest, ",");
     int result = mount_options_parse(&options, list, NULL);
     if (result == 0)
         result = mount_create(type, NULL, &options);
@@ -59,7 +64,7 @@ static int create(const char *type, const char *const *words, size_t count)
 
 static int create_place(const struct place *place)
 {
-    return create(place->type, place->options, sizeof(place->options) / sizeof(*place->options));
+    return create(place->type, place->options);
 }
 
 int boot_begin(int *proc)
@@ -116,8 +121,7 @@ static int link_standard_streams(void)
 /* A kernel without devtmpfs. */
 static int mount_dev_by_hand(void)
 {
-    static const char *const words[] = {"nosuid", "mode=755"};
-    autoclose int mount = create("tmpfs", words, 2);
+    autoclose int mount = create("tmpfs", "nosuid,mode=755");
     autoclose int sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int result = mount < 0 ? mount : mount_attach_path(mount, "/dev");
     return result < 0 ? result : boot_make_devices(mount, sys);

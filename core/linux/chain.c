@@ -38,8 +38,8 @@ struct link {
 
 static void release(struct call *call)
 {
-    if (call->applet->release)
-        call->applet->release(call);
+    if (call->applet->link->release)
+        call->applet->link->release(call);
 }
 
 static void free_links(struct link **first)
@@ -79,7 +79,7 @@ static char **check_link(struct call *call, int *argc)
 {
     static char *nothing[] = {NULL};
     int consumed = 0;
-    if (call->applet->check && call->applet->check(call, &consumed) < 0)
+    if (call->applet->link->check && call->applet->link->check(call, &consumed) < 0)
         return NULL;
     if (consumed == CHAIN_LAST) {
         if (call->argc == 0)
@@ -157,10 +157,10 @@ int chain_finish(const struct call *last, const struct chain *chain, int result)
 
 static int protect_binary(const struct call *first, const struct link *links)
 {
-    int (*protect)(char **, int *) = first->applet->protect;
+    int (*protect)(char **, int *) = first->applet->link->protect;
     autoclose int overlay = -1;
     for (; links && !protect; links = links->next)
-        protect = links->call.applet->protect;
+        protect = links->call.applet->link->protect;
     return protect ? protect(first->globals->command_line, &overlay) : 0;
 }
 
@@ -183,7 +183,7 @@ int chain_run(const struct call *first)
     for (;;) {
         report_start(call->applet->name, NULL);
         chain.program = next ? NULL : program;
-        int result = call->applet->apply(call, &chain);
+        int result = call->applet->link->apply(call, &chain);
         if (result > 0)
             return result - CHAIN_END(0);
         if (result < 0 || !next)

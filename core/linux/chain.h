@@ -20,4 +20,8 @@ int chain_finish(const struct call *last, const struct chain *chain, int result)
 void chain_default_shell(struct call *call);
 
 /* For the tables of links. */
-#define LINK_APPLET .flags = APPLET_LINK, .run = chain_run
+#define LINK_APPLET(...)                                                                           \
+    .flags = APPLET_LINK, .run = chain_run, .link = &(const struct link_steps)                     \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }

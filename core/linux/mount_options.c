@@ -94,7 +94,7 @@ static const char note_prefixes[][10] = {"x-", "X-", "comment=", "helper=", "uhe
 /* Real options that would have to do something; X-mount.* are those of mount(8) that do. */
 static const struct unsupported {
     char name[24];
-    const char *instead; /* NULL: nothing */
+    char instead[72]; /* "": nothing */
 } unsupported[] = {
     {"loop", "set the loop device up with losetup(8), and mount that"},
     {"idmap", "give the mount uidMappings and gidMappings"},
@@ -102,11 +102,11 @@ static const struct unsupported {
     {"X-mount.idmap", "give the mount uidMappings and gidMappings, and the option idmap"},
     {"X-mount.mkdir", "directories to mount on are made with mode 0755"},
     {"x-mount.mkdir", "directories to mount on are made with mode 0755"},
-    {"X-mount.subdir", NULL},
-    {"X-mount.owner", NULL},
-    {"X-mount.group", NULL},
-    {"X-mount.mode", NULL},
-    {"X-mount.auto-fstypes", NULL},
+    {"X-mount.subdir", ""},
+    {"X-mount.owner", ""},
+    {"X-mount.group", ""},
+    {"X-mount.mode", ""},
+    {"X-mount.auto-fstypes", ""},
 };
 
 /* For a file system to be told, but true of a bind mount as well. Not here: mand, which since Linux
@@ -229,7 +229,7 @@ static int refuse_unsupported(const char *word, const char *field)
             (word[length] != '\0' && word[length] != '='))
             continue;
         int result = fail_config(field, "mount option %s is not supported", word);
-        if (unsupported[i].instead)
+        if (unsupported[i].instead[0])
             error_hint("%s", unsupported[i].instead);
         return result;
     }

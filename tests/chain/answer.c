@@ -46,10 +46,8 @@ static int run(const struct call *call)
 
 static const struct applet answer = {
     .name = "answer",
-    .summary = "Answer a question",
-    .synopsis = "[options] [ARG...]",
-    .description = "Answers.\n\nNever asks.\n",
-    .examples = "# Ask\nshimbox answer\n",
+    .texts = APPLET_TEXTS("Answer a question", "[options] [ARG...]", "Answers.\n\nNever asks.\n",
+                          "# Ask\nshimbox answer\n"),
     OPTION_TABLE(table),
     .values_size = sizeof(struct options),
     .failure = EXIT_TROUBLE,
@@ -59,7 +57,7 @@ APPLET(answer);
 
 static const struct applet inner = {
     .name = "inner",
-    .summary = "Be a sub-command",
+    .texts = APPLET_TEXTS("Be a sub-command", "", "", ""),
     .values_size = sizeof(struct options),
     .flags = APPLET_SUBCOMMAND,
     .failure = EXIT_LIFECYCLE,

@@ -188,13 +188,10 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet change = {
     .name = "change",
-    .summary = "Change this process",
-    .synopsis = "[options] -- NEXT [ARG...]",
+    .texts = APPLET_TEXTS("Change this process", "[options] -- NEXT [ARG...]", "", ""),
     OPTION_TABLE(table),
     .values_size = sizeof(struct options),
     .failure = 125,
-    LINK_APPLET,
-    .check = check,
-    .apply = apply,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(change);

@@ -91,13 +91,10 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet facts = {
     .name = "facts",
-    .summary = "Print facts about this process",
-    .synopsis = "[options] -- NEXT [ARG...]",
+    .texts = APPLET_TEXTS("Print facts about this process", "[options] -- NEXT [ARG...]", "", ""),
     OPTION_TABLE(table),
     .values_size = sizeof(struct options),
     .failure = 125,
-    LINK_APPLET,
-    .check = check,
-    .apply = apply,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(facts);

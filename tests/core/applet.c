@@ -46,7 +46,7 @@ static int run(const struct call *call)
 #define TEST_APPLET(variable, string)                                                              \
     static const struct applet variable = {                                                        \
         .name = string,                                                                            \
-        .summary = "Test",                                                                         \
+        .texts = APPLET_TEXTS("Test", "", "", ""),                                                 \
         OPTION_TABLE(table),                                                                       \
         .values_size = sizeof(struct options),                                                     \
         .failure = EXIT_OWN_FAILURE,                                                               \

@@ -182,13 +182,11 @@ static int apply(const struct call *call, struct chain *chain)
 
 static const struct applet note = {
     .name = "note",
-    .summary = "Take notes",
+    .texts = APPLET_TEXTS("Take notes", "", "", ""),
     OPTION_TABLE(table),
     .values_size = sizeof(struct options),
     .failure = 125,
-    LINK_APPLET,
-    .check = check,
-    .apply = apply,
+    LINK_APPLET(.check = check, .apply = apply),
 };
 APPLET(note);
 

@@ -26,12 +26,11 @@ static int run(const struct call *call)
 
 static const struct applet sample = {
     .name = "sample-two",
-    .summary = "Show what a table gives",
-    .synopsis = "[options] [-- ARG...]",
-    .description = "'Quoted' at the start of a paragraph, which goes on for long enough to be "
-                   "wrapped before it ends.\n\n.Dotted paragraph.\n",
-    .examples =
-        "# Run it - twice\nshimbox sample-two\n.dotted\n\n# Again\nshimbox sample-two -b .\n",
+    .texts = APPLET_TEXTS(
+        "Show what a table gives", "[options] [-- ARG...]",
+        "'Quoted' at the start of a paragraph, which goes on for long enough to be "
+        "wrapped before it ends.\n\n.Dotted paragraph.\n",
+        "# Run it - twice\nshimbox sample-two\n.dotted\n\n# Again\nshimbox sample-two -b .\n"),
     OPTION_TABLE(table),
     .failure = EXIT_OWN_FAILURE,
     .run = run,
@@ -39,7 +38,11 @@ static const struct applet sample = {
 APPLET(sample);
 
 static const struct applet plain = {
-    .name = "plain", .summary = "Have nothing", .failure = 1, .run = run};
+    .name = "plain",
+    .texts = APPLET_TEXTS("Have nothing", "", "", ""),
+    .failure = 1,
+    .run = run,
+};
 APPLET(plain);
 
 static void assert_has(const struct text *text, const char *part)
