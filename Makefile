@@ -105,11 +105,11 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 # kernel maps the 64 KiB around the place of a page fault.
 SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c) \
     core/container/check% core/container/inspect% core/container/lifecycle% \
-    $(addprefix core/container/,foreign.c hooks.c join.c keeper.c record.c resources% seccomp.c \
-        start.c state.c told.c) \
-    $(addprefix core/linux/,boot% cgroup% console_socket.c copy.c device_filter.c listen.c \
-        packet.c seccomp% kernel_command.c privilege_dump.c process_status.c \
-        rootless.c superblock.c) \
+    $(addprefix core/container/,foreign.c hooks.c join.c keeper.c net_devices.c record.c resources% \
+        seccomp.c setup_labels.c start.c state.c told.c) \
+    $(addprefix core/linux/,boot% cgroup% console_socket.c copy.c device_filter.c interface.c \
+        label.c listen.c netlink.c network_device.c packet.c seccomp% kernel_command.c \
+        privilege_dump.c process_status.c rootless.c superblock.c) \
     $(addprefix core/oci/,config_resources.c config_seccomp.c exec_document.c hooks.c \
         resources.c image_config.c json_build.c quantity.c spec%) \
     $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c exec.c features.c \
