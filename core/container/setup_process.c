@@ -48,8 +48,11 @@ int setup_keyring(struct container *container)
         return 0;
     if (label)
         result = label_set_key_context(container->proc, label);
-    if (result == 0)
-        result = join_keyring(container);
+    if (result < 0) {
+        error_field("/process/selinuxLabel");
+        return result;
+    }
+    result = join_keyring(container);
     return result == 0 && label ? label_set_key_context(container->proc, NULL) : result;
 }
 

@@ -88,10 +88,9 @@ int label_set_profile(int proc, const char *profile)
     return result;
 }
 
-int label_set_context(int proc, const char *context)
+static int set_context(int proc, const char *file, const char *context)
 {
-    step("have the program labelled %s", context);
-    int result = set(proc, "attr/exec", context);
+    int result = set(proc, file, context);
     if (result == 0)
         return 0;
     fail_label(result, "SELinux label", context);
@@ -102,11 +101,17 @@ int label_set_context(int proc, const char *context)
     return result;
 }
 
+int label_set_context(int proc, const char *context)
+{
+    step("have the program labelled %s", context);
+    return set_context(proc, "attr/exec", context);
+}
+
 int label_set_key_context(int proc, const char *context)
 {
     char path[64];
+    if (context)
+        return set_context(proc, "attr/keycreate", context);
     int result = own_path(proc, "attr/keycreate", path);
-    if (result == 0)
-        result = procfs_write(proc, path, context ? context : "\n");
-    return result < 0 && context ? fail_label(result, "SELinux label", context) : result;
+    return result < 0 ? result : procfs_write(proc, path, "\n");
 }

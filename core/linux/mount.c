@@ -58,6 +58,23 @@ static int configure(int context, const char *option)
     return sys_fsconfig(context, FSCONFIG_SET_STRING, key, bare ? bare : equals + 1, 0);
 }
 
+/* All files of the new file system get the label, unless an option gives them one. */
+static int configure_label(int context, const char *type, const struct mount_options *wanted)
+{
+    const struct text_list *options = &wanted->filesystem;
+    if (!wanted->label)
+        return 0;
+    for (size_t i = 0; i < options->count; i++) {
+        if (starts_with(options->items[i], "context="))
+            return 0;
+    }
+    if (sys_fsconfig(context, FSCONFIG_SET_STRING, "context", wanted->label, 0) == 0)
+        return 0;
+    int result = fail(errno, "cannot give a new %s the label %s", type, wanted->label);
+    hint_from_context(context);
+    return result;
+}
+
 static int configure_all(int context, const char *type, const char *source,
                          const struct mount_options *wanted)
 {
@@ -71,18 +88,12 @@ static int configure_all(int context, const char *type, const char *source,
             return result;
         }
     }
-    if (wanted->label &&
-        sys_fsconfig(context, FSCONFIG_SET_STRING, "context", wanted->label, 0) < 0) {
-        int result = fail(errno, "cannot give a new %s the label %s", type, wanted->label);
+    int result = configure_label(context, type, wanted);
+    if (result == 0 && sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+        result = fail(errno, "cannot create a mount of type %s", type);
         hint_from_context(context);
-        return result;
     }
-    if (sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-        int result = fail(errno, "cannot create a mount of type %s", type);
-        hint_from_context(context);
-        return result;
-    }
-    return 0;
+    return result;
 }
 
 int mount_create(const char *type, const char *source, const struct mount_options *options)

@@ -110,7 +110,7 @@ EXCUSES = [
 ]
 
 # Steps that only a machine with that security module does, and where they are seen.
-MODULES = {"set AppArmor profile": "vm/test_apparmor.py", "set SELinux label": "run/test_labels.py"}
+MODULES = {"set AppArmor profile": "vm/test_apparmor.py", "set SELinux label": "vm/selinux.sh"}
 
 # What cannot fail by its manual page, or what libc does on its own and does not tell of: the
 # allocator's calls, and FD_CLOEXEC once more after open(2) with O_CLOEXEC.

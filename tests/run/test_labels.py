@@ -2,7 +2,7 @@
 """Labels of security modules where there is no such module: refused by name, before anything is made.
 SPDX-License-Identifier: Apache-2.0
 
-What they do where there is one: tests/vm/test_apparmor.py and tests/vm/test_selinux.py.
+What they do where there is one: tests/vm/test_apparmor.py and tests/vm/selinux.sh.
 """
 
 import pathlib

@@ -61,8 +61,6 @@ class AppArmor(LifecycleTest):
         user["linux"]["uidMappings"] = user["linux"]["gidMappings"] = [
             {"containerID": 0, "hostID": 100000, "size": 1000}]
         user["process"]["user"] = {"uid": 7, "gid": 7}
-        # After the set-up no descriptor may be needed.
-        user["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]
         for config in (plain, seccomp, user):
             self.check(self.ask_run(config), "one")
         self.assertEqual(self.ask_run(self.confined(profile="unconfined"))[f"read:{CURRENT[5:]}"], "unconfined\\n")
