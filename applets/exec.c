@@ -30,19 +30,19 @@
 struct exec_options {
     const char *console_socket;
     const char *cwd;
-    struct text_list env;
-    bool tty;
     const char *user;
-    struct text_list additional_gids;
     const char *process;
-    bool detach;
     const char *pid_file;
     const char *process_label;
     const char *apparmor;
-    bool no_new_privs;
+    const char *cgroup;
+    struct text_list env;
+    struct text_list additional_gids;
     struct text_list cap;
     uint32_t preserve_fds;
-    const char *cgroup;
+    bool tty;
+    bool detach;
+    bool no_new_privs;
     bool ignore_paused;
 };
 

@@ -152,6 +152,8 @@ static pid_t clone_into_cgroup(struct container *container, uint64_t flags, stru
     if (pid == -EACCES && container->cgroup.fd >= 0)
         error_hint("to enter the cgroup, cgroup.procs must be writable there, and in the nearest "
                    "cgroup above both it and the present one");
+    else if (pid == -EBUSY && container->cgroup.fd >= 0)
+        error_hint(CGROUP_BUSY);
     if (pid != -ENOSYS || container->cgroup.fd < 0)
         return pid;
     error_clear();

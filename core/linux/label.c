@@ -29,7 +29,7 @@ static int own_path(int proc, const char *file, char path[64])
 int label_has_apparmor(int proc)
 {
     char path[64];
-    char text[8];
+    char text[8] = "";
     int result = own_path(proc, APPARMOR "current", path);
     if (result == 0)
         result = procfs_read(proc, path, text, sizeof(text));
@@ -51,7 +51,7 @@ int label_has_selinux(int proc)
 static int set(int proc, const char *file, const char *value)
 {
     char path[64];
-    char text[8];
+    char text[8] = "";
     int result = own_path(proc, file, path);
     if (result == 0)
         result = procfs_write(proc, path, value);
