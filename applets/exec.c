@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/applet.h"
@@ -19,6 +20,7 @@
 #include "core/container/driver.h"
 #include "core/container/join.h"
 #include "core/container/lifecycle.h"
+#include "core/linux/cgroup.h"
 #include "core/linux/console_socket.h"
 #include "core/linux/own_binary.h"
 #include "core/oci/config.h"
@@ -28,19 +30,19 @@
 struct exec_options {
     const char *console_socket;
     const char *cwd;
-    struct text_list env;
-    bool tty;
     const char *user;
-    struct text_list additional_gids;
     const char *process;
-    bool detach;
     const char *pid_file;
     const char *process_label;
     const char *apparmor;
-    bool no_new_privs;
+    const char *cgroup;
+    struct text_list env;
+    struct text_list additional_gids;
     struct text_list cap;
     uint32_t preserve_fds;
-    const char *cgroup;
+    bool tty;
+    bool detach;
+    bool no_new_privs;
     bool ignore_paused;
 };
 
@@ -62,9 +64,9 @@ static const struct option options[] = {
     {0, OPTION_TEXT, FIELD(pid_file),
      OPTION_WORDS("pid-file", "FILE", "Write its pid, as it is here, to FILE")},
     {0, OPTION_TEXT, FIELD(process_label),
-     OPTION_WORDS("process-label", "LABEL", "SELinux label (not supported)")},
+     OPTION_WORDS("process-label", "LABEL", "SELinux label of the program")},
     {0, OPTION_TEXT, FIELD(apparmor),
-     OPTION_WORDS("apparmor", "PROFILE", "AppArmor profile (not supported)")},
+     OPTION_WORDS("apparmor", "PROFILE", "AppArmor profile of the program")},
     {0, OPTION_FLAG, FIELD(no_new_privs),
      OPTION_WORDS("no-new-privs", "", "It gains no privileges by executing files")},
     {'c', OPTION_LIST, FIELD(cap),
@@ -72,24 +74,27 @@ static const struct option options[] = {
     {0, OPTION_NUMBER, FIELD(preserve_fds),
      OPTION_WORDS("preserve-fds", "N", "Pass N descriptors on, from 3 upwards")},
     {0, OPTION_TEXT, FIELD(cgroup),
-     OPTION_WORDS("cgroup", "PATH", "Another cgroup than the container's (not supported)")},
+     OPTION_WORDS("cgroup", "PATH", "A cgroup below the container's, which must be there")},
     {0, OPTION_FLAG, FIELD(ignore_paused),
      OPTION_WORDS("ignore-paused", "", "Also in a container that is paused")},
 };
 
+/* As runc has it, CONTROLLER:PATH is for version 1, where each controller has cgroups of its own.
+ */
+static int check_cgroup(const char *path)
+{
+    if (strchr(path, ':'))
+        return fail_usage("option --cgroup: '%s': controllers have no cgroups of their own in "
+                          "version 2",
+                          path);
+    return cgroup_check_path(path);
+}
+
 static int check_options(const struct call *call)
 {
     const struct exec_options *values = call->values;
-    const struct {
-        const char *value;
-        const char *name;
-    } unsupported[] = {{values->process_label, "process-label"},
-                       {values->apparmor, "apparmor"},
-                       {values->cgroup, "cgroup"}};
-    for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-        if (unsupported[i].value && *unsupported[i].value)
-            return fail_usage("option --%s is not supported", unsupported[i].name);
-    }
+    if (values->cgroup && check_cgroup(values->cgroup) < 0)
+        return -EINVAL;
     if (call->argc < 1)
         return fail_usage("a container ID is wanted");
     if (call->argc < 2 && !values->process)
@@ -147,6 +152,8 @@ static int make_config(const struct call *call, const struct lifecycle *lifecycl
                              .capabilities = &values->cap,
                              .gids = &values->additional_gids,
                              .cwd = values->cwd,
+                             .apparmor = values->apparmor,
+                             .selinux = values->process_label,
                              .user = values->user,
                              .terminal = values->tty,
                              .no_new_privileges = values->no_new_privs};
@@ -181,13 +188,29 @@ static int send_terminal(void *context, int *master)
 static const struct driver driver = {.running = release};
 static const struct driver console_driver = {.running = release, .terminal = send_terminal};
 
-/* Its processes are counted where all of the container's are. */
-static int enter_cgroup(struct container *container, const struct lifecycle *lifecycle)
+/* Its processes are counted where all of the container's are: in its cgroup, or, where that has
+ * given its controllers away, in the one that its first process has moved into. */
+static int open_cgroup(const struct lifecycle *lifecycle, const char *below)
 {
-    int fd = lifecycle_open_cgroup(lifecycle);
+    if (below)
+        return lifecycle_open_subcgroup(lifecycle, below);
+    autoclose int fd = lifecycle_open_cgroup(lifecycle);
+    int gives = fd < 0 ? fd : cgroup_gives_controllers(fd);
+    if (gives <= 0)
+        return gives < 0 ? gives : take_fd(&fd);
+    int own = lifecycle_open_own_cgroup(lifecycle);
+    return own == -ENOENT && !error_is_set() ? take_fd(&fd) : own;
+}
+
+static int enter_cgroup(struct container *container, const struct lifecycle *lifecycle,
+                        const char *below)
+{
+    int fd = open_cgroup(lifecycle, below);
     if (fd == -ENOENT && !error_is_set())
         return 0;
     container->cgroup.fd = fd < 0 ? -1 : fd;
+    snprintf(container->cgroup.place.path, sizeof(container->cgroup.place.path), "%s%s%s",
+             lifecycle->record.cgroup, below && *below != '/' ? "/" : "", below ? below : "");
     return fd < 0 ? fd : 0;
 }
 
@@ -209,7 +232,7 @@ static int execute(const struct exec_options *values, const struct lifecycle *li
     if (result == 0)
         result = container_prepare(&container);
     if (result == 0)
-        result = enter_cgroup(&container, lifecycle);
+        result = enter_cgroup(&container, lifecycle, values->cgroup);
     if (result == 0)
         result = container_run(&container);
     container_free(&container);

@@ -259,7 +259,7 @@ def run_machines(suites, counts, full):
     for kernel in sorted({suite.kernel for suite in suites}):
         mine = [suite for suite in suites if suite.kernel == kernel]
         lack = boot.lacks(kernel)
-        if lack and not (boot.VM / kernel).is_dir() and boot.could_be_had(kernel):
+        if lack and not boot.folder_of(kernel).is_dir() and boot.could_be_had(kernel):
             with counts.lock:
                 counts.failed += [f"{suite}: {lack}, though a mirror has it" for suite in mine]
             continue

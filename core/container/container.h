@@ -17,6 +17,7 @@
 
 struct config;
 struct driver;
+struct net_devices;
 struct process;
 struct record;
 
@@ -89,9 +90,10 @@ struct container {
     struct filter_program filter;    /* of system calls */
     int listener;                    /* connection to who answers some of those, -1: nobody */
     struct text
-        earlier_children;     /* what the process had when it became shimbox; not the container's */
-    sigset_t signals;         /* signal mask of the caller */
-    struct own_cgroup cgroup; /* made when the container is */
+        earlier_children; /* what the process had when it became shimbox; not the container's */
+    struct net_devices *net_devices; /* to be moved, or moved; NULL: none */
+    sigset_t signals;                /* signal mask of the caller */
+    struct own_cgroup cgroup;        /* made when the container is */
 
     /* The child's own. */
     int channel;               /* to the parent, sync.h */

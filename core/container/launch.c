@@ -13,12 +13,14 @@
 #include "core/container/container.h"
 #include "core/container/driver.h"
 #include "core/container/launch.h"
+#include "core/container/net_devices.h"
 #include "core/container/setup.h"
 #include "core/container/supervise.h"
 #include "core/container/sync.h"
 #include "core/linux/namespace.h"
 #include "core/linux/process.h"
 #include "core/linux/procfs.h"
+#include "core/linux/schedule.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -53,7 +55,7 @@ bool container_joins_namespaces(const struct container *container)
 
 bool launch_is_awaited(const struct container *container)
 {
-    return container->new_user || container_joins_namespaces(container) ||
+    return container->new_user || container->net_devices || container_joins_namespaces(container) ||
            (container->driver && container->driver->made);
 }
 
@@ -72,6 +74,18 @@ static int set_oom_score(const struct container *container, pid_t pid)
     return result;
 }
 
+/* For a process that joins a container: of this process, before anything of the container's runs on
+ * them; then of its own, in the container's cgroup, whose processors count. */
+static int set_affinity(const struct container *container, const char *list, const char *field)
+{
+    if (container->join_process < 0 || !list)
+        return 0;
+    int result = affinity_set(list);
+    if (result < 0)
+        error_field(field);
+    return result;
+}
+
 /* In the child that joins namespaces on behalf of its parent: make the container's process, as a
  * child of the parent, and say which it is. From the moment of joining until the program is
  * executed, whoever has the privileges of the joined user namespace could look into these
@@ -83,6 +97,14 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     trace_child("join");
     struct process child = NO_PROCESS;
     pid_t pid = set_oom_score(container, getpid());
+    /* Without clone3(2), while the cgroup can still be named, and is the caller's to write to. */
+    if (pid == 0 && container->cgroup.fd >= 0 && container->cgroup.join) {
+        pid = cgroup_join(container->cgroup.fd, container->cgroup.place.path);
+        container->cgroup.join = false;
+    }
+    if (pid == 0)
+        pid = set_affinity(container, container->config->process.final_affinity,
+                           "/process/execCPUAffinity/final");
     step("hide the set-up from the namespaces to join");
     if (pid == 0 && container->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         pid = fail(errno, "cannot hide the set-up from the namespaces to join");
@@ -130,6 +152,8 @@ static pid_t clone_into_cgroup(struct container *container, uint64_t flags, stru
     if (pid == -EACCES && container->cgroup.fd >= 0)
         error_hint("to enter the cgroup, cgroup.procs must be writable there, and in the nearest "
                    "cgroup above both it and the present one");
+    else if (pid == -EBUSY && container->cgroup.fd >= 0)
+        error_hint(CGROUP_BUSY);
     if (pid != -ENOSYS || container->cgroup.fd < 0)
         return pid;
     error_clear();
@@ -170,6 +194,9 @@ static int clone_through_namespaces(struct container *container, uint64_t flags,
 static int clone_child(struct container *container, int channel, struct process *child)
 {
     int result = resources_create(container);
+    if (result == 0)
+        result = set_affinity(container, container->config->process.initial_affinity,
+                              "/process/execCPUAffinity/initial");
     if (result < 0)
         return result;
     uint64_t flags = new_namespaces(container);
@@ -261,6 +288,7 @@ static int launch(struct container *container)
     if (result == 0)
         result = supervise_container(container, &child, &channel);
     container->child = NULL;
+    net_devices_end(container, result < 0);
     process_end(&child);
     sigprocmask(SIG_SETMASK, &container->signals, NULL);
     return result;

@@ -83,11 +83,17 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze);
 int lifecycle_is_frozen(const struct lifecycle *lifecycle);
 /* A signal to all in it. -ENOENT (not recorded): it has none. */
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number);
-/* Kill what is in it, and remove it, if it has one. */
 /* A descriptor of its cgroup, O_PATH. Returns it, -ENOENT (not recorded) where it has none, or
  * another negative errno (recorded). */
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle);
 
+/* The same of a cgroup below it: names between slashes. -ENOENT is recorded here. */
+int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path);
+
+/* The same of the cgroup that its first process is in, if that is the container's or one below. */
+int lifecycle_open_own_cgroup(const struct lifecycle *lifecycle);
+
+/* Kill what is in it, and remove it, if it has one. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
 
 /* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,33 @@ int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
     autocgroup struct cgroup cgroup = NO_CGROUP;
     int result = find_cgroup(lifecycle, &cgroup);
     return result < 0 ? result : cgroup_open(&cgroup);
+}
+
+int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path)
+{
+    autoclose int top = lifecycle_open_cgroup(lifecycle);
+    if (top == -ENOENT && !error_is_set())
+        return fail_state(ENOENT, "%s: the container has no cgroup of its own",
+                          state_id(&lifecycle->state));
+    return top < 0 ? top : cgroup_open_below(top, path);
+}
+
+/* The kernel takes no processes beside cgroups that have been given controllers. What an init of
+ * the container has moved into, before it gave them away, is still the container's. */
+int lifecycle_open_own_cgroup(const struct lifecycle *lifecycle)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    autocgroup struct cgroup own = NO_CGROUP;
+    char pid[16];
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result < 0)
+        return result;
+    snprintf(pid, sizeof(pid), "%d", (int)lifecycle->record.init.pid);
+    autoclose int process = openat(lifecycle->proc, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0 || !cgroup_holds(&cgroup, process))
+        return -ENOENT;
+    result = cgroup_find(&own, process, "");
+    return result < 0 ? result : cgroup_open(&own);
 }
 
 /* Whatever is in it is killed. Somebody who wants the name may look whether it can be removed. */

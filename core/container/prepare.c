@@ -15,7 +15,9 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/net_devices.h"
 #include "core/container/seccomp.h"
+#include "core/container/setup.h"
 #include "core/linux/capability.h"
 #include "core/linux/mount.h"
 #include "core/linux/process.h"
@@ -62,6 +64,7 @@ void container_close(struct container *container)
 void container_free(struct container *container)
 {
     container_close(container);
+    net_devices_end(container, false);
     for (size_t i = 0; container->options && i < container->mount_count; i++)
         mount_options_free(&container->options[i]);
     if (container->files.rlim_max)
@@ -353,6 +356,8 @@ static int prepare(struct container *container)
     if (result == 0)
         result = container_parse_mounts(container);
     if (result == 0)
+        result = labels_prepare(container);
+    if (result == 0)
         result = filter_prepare(container);
     if (result == 0 && !container->new_pid) {
         step("list earlier children");
@@ -362,6 +367,8 @@ static int prepare(struct container *container)
         result = pin_namespaces(container);
     if (result == 0)
         result = check_sysctls(container);
+    if (result == 0)
+        result = net_devices_prepare(container);
     if (result == 0)
         result = pin_root(container);
     if (result == 0)

@@ -166,8 +166,10 @@ static int forbid_new_privileges(struct container *container)
  * changed, while paths of the host can still be named; privileges are given up last, bounding set
  * first, since dropping from it takes CAP_SETPCAP; what needs a descriptor comes before "ready",
  * after which the program's own limits hold. The time namespace comes before the ids change, with
- * which this process may lose its own files in /proc. How it is scheduled is for the program: the
- * set-up itself has the caller's way.
+ * which this process may lose its own files in /proc. The labels that the program will have come
+ * after all that else is executed on behalf of the host: only the startContainer hooks, programs of
+ * the container, share them; and as long as this process may write to what it likes. How it is
+ * scheduled is for the program: the set-up itself has the caller's way.
  *
  * A step has a name, the JSON pointer for errors where it does not know better, and a function.
  * No table of pointers, which the program would have to relocate at every start. */
@@ -195,6 +197,8 @@ static int forbid_new_privileges(struct container *container)
     STEP("protect paths", "/linux/readonlyPaths", setup_readonly_paths)                            \
     STEP("protect root", "/root/readonly", protect_root)                                           \
     STEP("make environment", "/process/env", setup_environment)                                    \
+    STEP("set AppArmor profile", "/process/apparmorProfile", setup_profile)                        \
+    STEP("set SELinux label", "/process/selinuxLabel", setup_label)                                \
     STEP("report ready", "", report_ready)                                                         \
     STEP("change root", "/root/path", setup_pivot)                                                 \
     STEP("set root propagation", "/linux/rootfsPropagation", set_root_propagation)                 \

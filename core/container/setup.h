@@ -50,6 +50,14 @@ int setup_seccomp_early(struct container *container);
 int setup_seccomp_notify(struct container *container);
 int setup_seccomp_late(struct container *container);
 
+/* process.apparmorProfile and process.selinuxLabel: what the program is executed with. */
+int setup_profile(struct container *container);
+int setup_label(struct container *container);
+
+/* For the parent: are the security modules there that the config has labels for? */
+int labels_prepare(const struct container *container);
+int labels_prepare_mounts(const struct container *container); /* only for linux.mountLabel */
+
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
 int setup_keyring(struct container *container); /* a session keyring of its own */

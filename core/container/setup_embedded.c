@@ -15,6 +15,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
+#include "core/oci/config.h"
 
 /* A copy, not a mount: the file behind this process stays out of the container's sight. */
 static int copy_binary(int source, int directory)
@@ -54,6 +55,7 @@ int setup_embedded_root(struct container *container)
     struct mount_options options;
     step("make a tmpfs for the root");
     int result = mount_options_parse(&options, words, NULL);
+    options.label = container->config->mount_label;
     autoclose int root = result < 0 ? result : mount_create("tmpfs", "shimbox", &options);
     mount_options_free(&options);
     if (root < 0)

@@ -196,6 +196,27 @@ static int pass_over(const struct container *container, size_t i, int result)
     return 0;
 }
 
+/* Those of the kernel itself take no label for all of their files: their policy is its own. The one
+ * of message queues, whose files have an owner, is labelled at its root. */
+static bool takes_label(const char *type)
+{
+    return strcmp(type, "proc") != 0 && strcmp(type, "sysfs") != 0 && strcmp(type, "mqueue") != 0;
+}
+
+static int create_labelled(const struct config *config, const struct config_mount *mount,
+                           struct mount_options *options)
+{
+    if (takes_label(mount->type))
+        options->label = config->mount_label;
+    autoclose int fd = mount_create(mount->type, mount->source, options);
+    if (fd < 0)
+        return hint_for_type(mount->type, fd);
+    int result = config->mount_label && strcmp(mount->type, "mqueue") == 0
+                     ? mount_set_label(fd, config->mount_label)
+                     : 0;
+    return result < 0 ? result : take_fd(&fd);
+}
+
 /* A detached mount of the i-th entry, with its flags; -ENOENT not recorded for a bind mount that is
  * left out. */
 static int open_mount(struct container *container, size_t i)
@@ -212,9 +233,7 @@ static int open_mount(struct container *container, size_t i)
         struct mount_options writable = *options;
         if (options->copy_up)
             writable.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-        fd = mount_create(mount->type, mount->source, &writable);
-        if (fd < 0)
-            return hint_for_type(mount->type, fd);
+        fd = create_labelled(container->config, mount, &writable);
     }
     if (fd < 0)
         return options->bind ? -ENOENT : fd;

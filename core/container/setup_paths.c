@@ -55,7 +55,8 @@ static int mask_file(const struct container *container, struct masks *masks, int
 
 /* One empty tmpfs serves all directories: the first mount is new, the others are clones of it. A
  * clone can be had of an attached mount only, before Linux 6.15. */
-static int mask_directory(struct masks *masks, int target, const char *path)
+static int mask_directory(const struct container *container, struct masks *masks, int target,
+                          const char *path)
 {
     static const char *const words[] = {"ro",          "nosuid",      "nodev",    "noexec",
                                         "nr_blocks=1", "nr_inodes=1", "mode=755", NULL};
@@ -65,6 +66,7 @@ static int mask_directory(struct masks *masks, int target, const char *path)
     }
     struct mount_options options;
     int result = mount_options_parse(&options, words, NULL);
+    options.label = container->config->mount_label;
     if (result == 0)
         result = masks->directory = mount_create("tmpfs", "tmpfs", &options);
     mount_options_free(&options);
@@ -99,7 +101,7 @@ static int mask_path(const struct container *container, struct masks *masks, con
     if (fstat(target, &status) < 0)
         return fail(errno, "cannot examine %s", path);
     if (S_ISDIR(status.st_mode))
-        return mask_directory(masks, target, path);
+        return mask_directory(container, masks, target, path);
     return mask_file(container, masks, target, path);
 }
 

@@ -12,6 +12,7 @@
 #include "core/container/container.h"
 #include "core/container/setup.h"
 #include "core/linux/keyring.h"
+#include "core/linux/label.h"
 #include "core/linux/procfs.h"
 #include "core/linux/sysctl.h"
 #include "core/oci/config.h"
@@ -29,15 +30,30 @@ int setup_time(struct container *container)
     return time_namespace_enter(container->proc, config->time_offsets);
 }
 
-int setup_keyring(struct container *container)
+static int join_keyring(const struct container *container)
 {
     char name[272];
-    if (container->no_new_keyring)
-        return 0;
     if (!container->id)
         return keyring_join(NULL, container->config->namespaces[NAMESPACE_USER].wanted);
     snprintf(name, sizeof(name), "_ses.%s", container->id);
     return keyring_join(name, container->config->namespaces[NAMESPACE_USER].wanted);
+}
+
+/* With the program's label, or it could not use it. */
+int setup_keyring(struct container *container)
+{
+    const char *label = container->config->process.selinux_label;
+    int result = 0;
+    if (container->no_new_keyring)
+        return 0;
+    if (label)
+        result = label_set_key_context(container->proc, label);
+    if (result < 0) {
+        error_field("/process/selinuxLabel");
+        return result;
+    }
+    result = join_keyring(container);
+    return result == 0 && label ? label_set_key_context(container->proc, NULL) : result;
 }
 
 /* By a procfs where nobody can have mounted anything; where there cannot be one, by the host's, of

@@ -14,6 +14,7 @@
 #include "core/container/driver.h"
 #include "core/container/idmap.h"
 #include "core/container/launch.h"
+#include "core/container/net_devices.h"
 #include "core/container/resources.h"
 #include "core/container/seccomp.h"
 #include "core/container/setup.h"
@@ -75,9 +76,11 @@ static int forgive_end(int result)
 /* Only now does the child get ids. */
 static int let_set_up(struct supervision *supervision)
 {
-    const struct container *container = supervision->container;
+    struct container *container = supervision->container;
     const struct driver *driver = container->driver;
-    int result = launch_map_ids(container, supervision->child, supervision->channel);
+    int result = net_devices_move(container, supervision->child);
+    if (result == 0)
+        result = launch_map_ids(container, supervision->child, supervision->channel);
     if (result == 0 && driver && driver->setting_up) {
         step("look for fields that are not applied");
         driver->setting_up(container->driver_context);

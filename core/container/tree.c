@@ -83,6 +83,8 @@ static int prepare(struct container *container)
     container->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int result = container_parse_mounts(container);
     if (result == 0)
+        result = labels_prepare_mounts(container);
+    if (result == 0)
         result = idmap_prepare(container);
     /* What is mounted in it must not come to whoever shares it. */
     if (result == 0 && container->root >= 0)

@@ -163,6 +163,35 @@ int cgroup_open(struct cgroup *cgroup)
     return fd < 0 ? fail(-fd, "cannot open cgroup %s", cgroup->path) : fd;
 }
 
+int cgroup_open_below(int top, const char *path)
+{
+    autoclose int at = fcntl(top, F_DUPFD_CLOEXEC, 0);
+    const char *part = path + (*path == '/');
+    char name[NAME_MAX + 1];
+    int result = at < 0 ? -errno : 0;
+    while (result == 0 && *part) {
+        size_t length = strcspn(part, "/");
+        if (length >= sizeof(name)) {
+            result = -ENAMETOOLONG;
+            break;
+        }
+        snprintf(name, sizeof(name), "%.*s", (int)length, part);
+        int next = cgroup_step(at, name, false, NULL);
+        close_fd(&at);
+        at = next;
+        result = next < 0 ? next : 0;
+        part += length + (part[length] == '/');
+    }
+    return result < 0 ? fail(-result, "cannot open the container's cgroup %s", path) : take_fd(&at);
+}
+
+int cgroup_gives_controllers(int directory)
+{
+    autotext struct text text = {0};
+    int result = read_file(directory, "cgroup.subtree_control", 4096, &text);
+    return result < 0 ? result : text.length > 1;
+}
+
 int cgroup_join(int directory, const char *path)
 {
     step("join the cgroup %s", path);

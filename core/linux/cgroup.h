@@ -55,6 +55,13 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created);
 /* Open it. Returns an O_PATH descriptor, or a negative errno. */
 int cgroup_open(struct cgroup *cgroup);
 
+/* Open the one at path below a cgroup whose descriptor is given; "/" is that itself. The form of
+ * path must be good. Likewise. */
+int cgroup_open_below(int top, const char *path);
+
+/* Does it give controllers to the cgroups below it? 1, 0 or a negative errno. */
+int cgroup_gives_controllers(int directory);
+
 /* Lock a cgroup (flock(2)), as long as the descriptor is open, which is replaced by another one of
  * the same directory: whoever makes one holds it until its processes are in it, and whoever removes
  * one takes it before, and looks by cgroup_is() whether it is still there. Waits that many

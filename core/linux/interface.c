@@ -56,24 +56,44 @@ static void take_link(const struct nlmsghdr *header, const struct interface_visi
     visitor->interface(visitor->context, &interface);
 }
 
+static void take_attribute(const struct rtattr *one, size_t size, struct interface_address *address,
+                           const void **local)
+{
+    size_t length = RTA_PAYLOAD(one);
+    const void *data = RTA_DATA(one);
+    if (one->rta_type == IFA_FLAGS && length == sizeof(address->flags)) {
+        memcpy(&address->flags, data, length);
+    } else if (one->rta_type == IFA_BROADCAST && length == sizeof(address->broadcast)) {
+        memcpy(address->broadcast, data, length);
+        address->has_broadcast = true;
+    } else if (one->rta_type == IFA_ADDRESS && length == size) {
+        memcpy(address->peer, data, size);
+        *local = *local ? *local : address->peer;
+    } else if (one->rta_type == IFA_LOCAL && length == size) {
+        memcpy(address->local, data, size);
+        *local = address->local;
+    }
+}
+
 static void take_address(const struct nlmsghdr *header, const struct interface_visitor *visitor)
 {
     const struct ifaddrmsg *message = NLMSG_DATA(header);
-    struct interface_address address = {.index = (int)message->ifa_index};
+    struct interface_address address = {.index = (int)message->ifa_index,
+                                        .family = message->ifa_family,
+                                        .prefix = message->ifa_prefixlen,
+                                        .scope = message->ifa_scope,
+                                        .flags = message->ifa_flags};
     size_t size = message->ifa_family == AF_INET ? 4 : 16;
-    const void *found = NULL;
+    /* With a peer, IFA_ADDRESS is the peer's and IFA_LOCAL ours. */
+    const void *local = NULL;
     int left = (int)IFA_PAYLOAD(header);
-    for (const struct rtattr *one = IFA_RTA(message); RTA_OK(one, left);
-         one = RTA_NEXT(one, left)) {
-        /* With a peer, IFA_ADDRESS is the peer's and IFA_LOCAL ours. */
-        if (RTA_PAYLOAD(one) == size &&
-            (one->rta_type == IFA_LOCAL || (one->rta_type == IFA_ADDRESS && !found)))
-            found = RTA_DATA(one);
-    }
-    if (!found || (message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
+    for (const struct rtattr *one = IFA_RTA(message); RTA_OK(one, left); one = RTA_NEXT(one, left))
+        take_attribute(one, size, &address, &local);
+    if (!local || (message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
         return;
+    memmove(address.local, local, size);
     char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(message->ifa_family, found, text, sizeof(text));
+    inet_ntop(message->ifa_family, address.local, text, sizeof(text));
     snprintf(address.text, sizeof(address.text), "%s/%u", text, message->ifa_prefixlen);
     visitor->address(visitor->context, &address);
 }

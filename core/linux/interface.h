@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,14 @@ struct interface {
 struct interface_address {
     int index;     /* of the interface */
     char text[56]; /* "10.0.0.2/24", "fe80::1/64" */
+    int family;    /* AF_INET, AF_INET6 */
+    unsigned prefix;
+    unsigned scope;          /* RT_SCOPE_UNIVERSE ... */
+    uint32_t flags;          /* IFA_F_PERMANENT ... */
+    unsigned char local[16]; /* of a family's length */
+    unsigned char peer[16];  /* the same one, unless it is a line between two */
+    unsigned char broadcast[4];
+    bool has_broadcast;
 };
 
 /* Who is told of each, in the order in which the kernel lists them. */

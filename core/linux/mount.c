@@ -4,9 +4,11 @@
 #include "core/linux/mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "core/base/error.h"
 #include "core/base/own.h"
@@ -27,6 +29,15 @@ static void hint_from_context(int context)
         error_hint("%s", message + 2);
 }
 
+/* The quotes that keep the commas of an SELinux context together, for mount(2), which takes them
+ * off. */
+static bool is_quoted_context(const char *key, const char *value)
+{
+    size_t length = strlen(key);
+    return length >= 7 && strcmp(key + length - 7, "context") == 0 && value[0] == '"' && value[1] &&
+           value[strlen(value) - 1] == '"';
+}
+
 /* Tell the file system one option: "size=1m" or "sync". */
 static int configure(int context, const char *option)
 {
@@ -42,12 +53,32 @@ static int configure(int context, const char *option)
     }
     memcpy(key, option, length);
     key[length] = '\0';
-    return sys_fsconfig(context, FSCONFIG_SET_STRING, key, equals + 1, 0);
+    autofree char *bare =
+        is_quoted_context(key, equals + 1) ? strndup(equals + 2, strlen(equals + 2) - 1) : NULL;
+    return sys_fsconfig(context, FSCONFIG_SET_STRING, key, bare ? bare : equals + 1, 0);
+}
+
+/* All files of the new file system get the label, unless an option gives them one. */
+static int configure_label(int context, const char *type, const struct mount_options *wanted)
+{
+    const struct text_list *options = &wanted->filesystem;
+    if (!wanted->label)
+        return 0;
+    for (size_t i = 0; i < options->count; i++) {
+        if (starts_with(options->items[i], "context="))
+            return 0;
+    }
+    if (sys_fsconfig(context, FSCONFIG_SET_STRING, "context", wanted->label, 0) == 0)
+        return 0;
+    int result = fail(errno, "cannot give a new %s the label %s", type, wanted->label);
+    hint_from_context(context);
+    return result;
 }
 
 static int configure_all(int context, const char *type, const char *source,
-                         const struct text_list *options)
+                         const struct mount_options *wanted)
 {
+    const struct text_list *options = &wanted->filesystem;
     if (sys_fsconfig(context, FSCONFIG_SET_STRING, "source", source ? source : type, 0) < 0)
         return fail(errno, "cannot set the source of a new %s", type);
     for (size_t i = 0; i < options->count; i++) {
@@ -57,12 +88,12 @@ static int configure_all(int context, const char *type, const char *source,
             return result;
         }
     }
-    if (sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-        int result = fail(errno, "cannot create a mount of type %s", type);
+    int result = configure_label(context, type, wanted);
+    if (result == 0 && sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+        result = fail(errno, "cannot create a mount of type %s", type);
         hint_from_context(context);
-        return result;
     }
-    return 0;
+    return result;
 }
 
 int mount_create(const char *type, const char *source, const struct mount_options *options)
@@ -75,7 +106,7 @@ int mount_create(const char *type, const char *source, const struct mount_option
             error_hint("this kernel has no %s", type);
         return result;
     }
-    int result = configure_all(context, type, source, &options->filesystem);
+    int result = configure_all(context, type, source, options);
     if (result < 0)
         return result;
     int mount =
@@ -86,6 +117,14 @@ int mount_create(const char *type, const char *source, const struct mount_option
         return result;
     }
     return mount;
+}
+
+int mount_set_label(int mount, const char *label)
+{
+    autoclose int root = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root >= 0 && fsetxattr(root, "security.selinux", label, strlen(label), 0) == 0)
+        return 0;
+    return fail(errno, "cannot give a new mount the label %s", label);
 }
 
 int mount_clone(int directory, const char *path, bool recursive)

@@ -19,6 +19,10 @@
  * Returns the mount's descriptor or a negative errno (recorded; the kernel's own words as hint). */
 int mount_create(const char *type, const char *source, const struct mount_options *options);
 
+/* Give the root of a mount, a directory, an SELinux label: for a file system that can have none for
+ * all of its files. Returns 0 or a negative errno (recorded). */
+int mount_set_label(int mount, const char *label);
+
 /* Clone the mount at path (relative to directory; "" for directory itself) as a detached one, with
  * all mounts below it if recursive. Returns its descriptor or a negative errno (recorded). */
 int mount_clone(int directory, const char *path, bool recursive);

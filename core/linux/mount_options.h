@@ -23,6 +23,7 @@ struct mount_options {
     bool idmap;                  /* idmap or ridmap */
     bool idmap_recursive;        /* ridmap */
     struct text_list filesystem; /* what the file system itself is to be told: "size=1m", "sync" */
+    const char *label;           /* of a new file system: the SELinux context of all files in it */
 };
 
 /* Parse a list of options (NULL-terminated). Options that are not known here belong to the file

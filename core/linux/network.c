@@ -30,11 +30,16 @@ int network_loopback_up(void)
     return 0;
 }
 
-int network_check_name(const char *option, const char *name)
+bool network_is_name(const char *name)
 {
     size_t length = strlen(name);
-    if (length > 0 && length < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-        strpbrk(name, "/: \t\n\v\f\r") == NULL)
+    return length > 0 && length < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           strpbrk(name, "/: \t\n\v\f\r") == NULL;
+}
+
+int network_check_name(const char *option, const char *name)
+{
+    if (network_is_name(name))
         return 0;
     return fail_usage("option %s: '%s' cannot be the name of an interface", option, name);
 }

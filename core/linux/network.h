@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* Bring the loopback interface of this network namespace up, which gives it 127.0.0.1 and ::1.
  * Returns 0 or a negative errno (recorded). */
 int network_loopback_up(void);
@@ -20,6 +22,9 @@ struct network_address {
  * (recorded, a usage error). */
 int network_parse_address(const char *option, const char *text, struct network_address *address);
 int network_parse_gateway(const char *option, const char *text, struct network_address *address);
+
+/* Can it be the name of an interface? */
+bool network_is_name(const char *name);
 
 /* Is it a name that an interface can have? Returns 0 or -EINVAL (recorded, a usage error). */
 int network_check_name(const char *option, const char *name);

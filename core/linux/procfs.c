@@ -47,9 +47,9 @@ static int check_root(int proc)
 
 /* Without openat2(2), or where a seccomp filter forbids it (EPERM): the walk follows no link in a
  * procfs; a mount shows by its number. */
-static int open_by_walk(int proc, const char *path)
+static int open_by_walk(int proc, const char *path, int mode)
 {
-    autoclose int fd = path_walk_in_root(proc, path, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
+    autoclose int fd = path_walk_in_root(proc, path, mode | O_NOFOLLOW | O_NOCTTY);
     uint64_t ids[2];
     if (fd < 0)
         return fd;
@@ -60,26 +60,32 @@ static int open_by_walk(int proc, const char *path)
     return take_fd(&fd);
 }
 
-static int open_file(int proc, const char *path)
+static int open_file(int proc, const char *path, int mode)
 {
     struct open_how how = {
-        .flags = O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
+        .flags = (uint64_t)mode | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
     };
     int fd = sys_openat2(proc, path, &how);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        return open_by_walk(proc, path);
+        return open_by_walk(proc, path, mode);
     return fd < 0 ? fail(errno, "cannot open /proc/%s", path) : fd;
 }
 
-int procfs_write(int proc, const char *path, const char *value)
+static int open_checked(int proc, const char *path, int mode)
 {
     int result = check_root(proc);
     if (result < 0)
         return result;
-    autoclose int fd = open_file(proc, path);
+    int fd = open_file(proc, path, mode);
     if (fd == -EXDEV)
         error_hint("something is mounted on it, or above it");
+    return fd;
+}
+
+int procfs_write(int proc, const char *path, const char *value)
+{
+    autoclose int fd = open_checked(proc, path, O_WRONLY);
     if (fd < 0)
         return fd;
     size_t length = strlen(value);
@@ -91,6 +97,19 @@ int procfs_write(int proc, const char *path, const char *value)
     if (count >= 0 && (size_t)count != length)
         return fail(EIO, "cannot write to /proc/%s", path);
     return count < 0 ? fail(errno, "cannot write to /proc/%s", path) : 0;
+}
+
+int procfs_read(int proc, const char *path, char *text, size_t size)
+{
+    autoclose int fd = open_checked(proc, path, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    ssize_t count;
+    do {
+        count = read(fd, text, size - 1);
+    } while (count < 0 && errno == EINTR);
+    text[count < 0 ? 0 : count] = '\0';
+    return count < 0 ? fail(errno, "cannot read /proc/%s", path) : 0;
 }
 
 pid_t procfs_self(int proc)

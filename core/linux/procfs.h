@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* A new instance of procfs for the pid namespace of this process, attached nowhere: nothing can be
@@ -20,6 +21,9 @@ int procfs_create(void);
  * procfs. Returns 0 or a negative errno (recorded, naming the path; -EXDEV where something is
  * mounted on the way). */
 int procfs_write(int proc, const char *path, const char *value);
+
+/* Read with one read(2) what fits into text, and end it with a NUL. Likewise. */
+int procfs_read(int proc, const char *path, char *text, size_t size);
 
 /* This process as that procfs numbers it, which may be that of another pid namespace. Returns the
  * pid or a negative errno (recorded). */

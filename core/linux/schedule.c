@@ -4,10 +4,13 @@
 #include "core/linux/schedule.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/base/trace.h"
 #include "core/linux/sys.h"
 
 /* Numbers of the kernel's linux/sched.h, linux/ioprio.h and linux/mempolicy.h, of which the older
@@ -175,5 +178,20 @@ int memory_policy_set(const struct memory_policy *policy)
         error_hint("a node that is not there or not allowed, or a mode that this kernel lacks");
     else if (number == ENOSYS)
         error_hint("this kernel knows of no memory nodes");
+    return result;
+}
+
+int affinity_set(const char *list)
+{
+    uint64_t bits[(CPU_MAX + 1) / 64] = {0};
+    step("run on the processors %s", list);
+    if (parse_number_list(list, CPU_MAX, bits) < 0)
+        return fail(EINVAL, "cannot use the list of processors %s", list);
+    if (sched_setaffinity(0, sizeof(bits), (const cpu_set_t *)bits) == 0)
+        return 0;
+    int number = errno;
+    int result = fail(number, "cannot run on the processors %s", list);
+    if (number == EINVAL)
+        error_hint("none of them is there, or allowed by the cgroup");
     return result;
 }

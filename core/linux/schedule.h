@@ -54,6 +54,11 @@ bool memory_policy_takes_nodes(int mode);
 /* Are there flags among these of which only one may be given? */
 bool memory_policy_flags_exclude(int flags);
 
+/* The processors that the caller and what it makes from now on may run on: a list as cpuset(7) has
+ * it, of numbers up to CPU_MAX. Returns 0 or a negative errno (recorded). sched_setaffinity(2) */
+#define CPU_MAX 8191 /* the most that a kernel can be built for */
+int affinity_set(const char *list);
+
 /* Set them for a process, 0 for the caller, of whose memory policy this one is alone. A process
  * keeps them over an exec. Return 0 or a negative errno (recorded). */
 int scheduler_set(pid_t pid, const struct scheduler *scheduler);

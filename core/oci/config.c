@@ -231,6 +231,7 @@ void config_free(struct config *config)
     free(config->process.rlimits);
     free(config->devices);
     free(config->sysctls);
+    free(config->net_devices);
     free(config->masked_paths);
     free(config->readonly_paths);
     filter_profile_free(&config->seccomp);

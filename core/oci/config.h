@@ -46,7 +46,9 @@ struct config_process {
     size_t additional_gid_count;
     int umask; /* -1: not given */
     bool no_new_privileges;
-    bool has_capabilities; /* the object is there */
+    const char *apparmor_profile; /* NULL: not given */
+    const char *selinux_label;    /* NULL: not given */
+    bool has_capabilities;        /* the object is there */
     struct capability_sets capabilities;
     struct config_rlimit *rlimits;
     size_t rlimit_count;
@@ -54,6 +56,8 @@ struct config_process {
     int oom_score; /* -1000 to 1000 */
     struct scheduler scheduler;
     struct io_priority io_priority;
+    const char *initial_affinity; /* execCPUAffinity: lists of processors, NULL: not given. For a */
+    const char *final_affinity;   /* process that joins: of who makes it, and its own */
 };
 
 struct config_mount {
@@ -80,6 +84,11 @@ struct config_sysctl {
     enum namespace_type type; /* the namespace that it belongs to, which is listed */
 };
 
+struct config_net_device {
+    const char *name;   /* on the host */
+    const char *inside; /* in the container, may have a %d for a number; never NULL */
+};
+
 struct config {
     struct json_object *document;
     const char *version;             /* ociVersion */
@@ -101,11 +110,14 @@ struct config {
     const char **readonly_paths; /* NULL-terminated, never NULL */
     struct config_sysctl *sysctls;
     size_t sysctl_count;
+    struct config_net_device *net_devices;
+    size_t net_device_count;
     bool has_personality;
     int personality; /* PER_LINUX or PER_LINUX32 */
     struct memory_policy memory_policy;
     struct filter_profile seccomp;
     struct time_offset time_offsets[TIME_CLOCKS]; /* only with a new time namespace */
+    const char *mount_label;                      /* SELinux context; NULL: not given */
     const char *cgroups_path;                     /* as written, of good form; NULL: not given */
     struct resources resources;
 };

@@ -11,10 +11,12 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/linux/network.h"
 #include "core/linux/sysctl.h"
 #include "core/oci/config.h"
 #include "core/oci/config_parts.h"
 #include "core/oci/json.h"
+#include "core/oci/member.h"
 
 #define NANOSECONDS 1000000000U
 
@@ -135,6 +137,61 @@ static int read_memory_policy(struct config *config, const struct json_field *pa
     return result < 0 ? result : read_nodes(policy, &field);
 }
 
+static int read_net_device(struct config *config, const struct json_field *field)
+{
+    static const struct member table[] = {
+        {"name", MEMBER_TEXT, 0, offsetof(struct config_net_device, inside)},
+    };
+    struct config_net_device *device = &config->net_devices[config->net_device_count++];
+    struct json_field inside = json_member(field, "name");
+
+    *device = (struct config_net_device){.name = field->key, .inside = field->key};
+
+    int result = members_read(field, table, 1, device);
+    const char *percent = strchr(device->inside, '%');
+
+    if (result < 0)
+        return result;
+    if (!network_is_name(device->name) || strchr(device->name, '%'))
+        return json_fail(field, "not the name of an interface");
+    if (!network_is_name(device->inside) ||
+        (percent && (percent[1] != 'd' || strchr(percent + 1, '%'))))
+        return json_fail(&inside, "\"%s\" cannot be the name of an interface", device->inside);
+    return 0;
+}
+
+static int read_net_devices(struct config *config, const struct json_field *parent)
+{
+    struct json_field field = json_member(parent, "netDevices");
+    int result = json_check_object(&field);
+
+    if (result < 0 || !field.value || json_object_object_length(field.value) == 0)
+        return result;
+    if (!config->namespaces[NAMESPACE_NETWORK].wanted)
+        return json_fail(&field, "needs a network namespace in /linux/namespaces");
+    config->net_devices =
+        calloc((size_t)json_object_object_length(field.value), sizeof(*config->net_devices));
+    if (!config->net_devices)
+        return fail(ENOMEM, "cannot allocate memory");
+    json_object_object_foreach(field.value, key, value)
+    {
+        struct json_field member = {.value = value, .parent = &field, .key = key};
+
+        result = read_net_device(config, &member);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Classes of cache and memory bandwidth: nothing of it is done, so it is not done by half. */
+static int refuse_rdt(const struct json_field *parent)
+{
+    struct json_field field = json_member(parent, "intelRdt");
+
+    return field.value ? json_fail(&field, "resctrl is not supported") : 0;
+}
+
 static int read_time_offset(struct config *config, const struct json_field *field)
 {
     struct json_field seconds = json_member(field, "secs");
@@ -189,5 +246,9 @@ int config_read_kernel(struct config *config, const struct json_field *linux_fie
         result = read_memory_policy(config, linux_field);
     if (result == 0)
         result = read_time_offsets(config, linux_field);
+    if (result == 0)
+        result = read_net_devices(config, linux_field);
+    if (result == 0)
+        result = refuse_rdt(linux_field);
     return result;
 }

@@ -289,6 +289,7 @@ int config_read_linux(struct config *config, const struct json_field *root)
 {
     static const struct member table[] = {
         {"rootfsPropagation", MEMBER_TEXT, 0, offsetof(struct config, rootfs_propagation)},
+        {"mountLabel", MEMBER_TEXT, 0, offsetof(struct config, mount_label)},
         {"cgroupsPath", MEMBER_TEXT, 0, offsetof(struct config, cgroups_path)},
         {"maskedPaths", MEMBER_PATHS, 0, offsetof(struct config, masked_paths)},
         {"readonlyPaths", MEMBER_PATHS, 0, offsetof(struct config, readonly_paths)},

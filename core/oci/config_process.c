@@ -228,6 +228,8 @@ int config_read_process(struct config *config, const struct json_field *root)
         {"cwd", MEMBER_PATH, 1, offsetof(struct config_process, cwd)},
         {"terminal", MEMBER_BOOL, 0, offsetof(struct config_process, terminal)},
         {"noNewPrivileges", MEMBER_BOOL, 0, offsetof(struct config_process, no_new_privileges)},
+        {"apparmorProfile", MEMBER_TEXT, 0, offsetof(struct config_process, apparmor_profile)},
+        {"selinuxLabel", MEMBER_TEXT, 0, offsetof(struct config_process, selinux_label)},
     };
     struct config_process *process = &config->process;
     struct json_field field = json_member(root, "process");

@@ -12,8 +12,7 @@
 #include "core/oci/json.h"
 #include "core/oci/member.h"
 
-#define CPU_MAX        8191 /* the most that a kernel can be built for */
-#define FIRST_PRIORITY 1    /* of the policies fifo and rr, sched(7) */
+#define FIRST_PRIORITY 1 /* of the policies fifo and rr, sched(7) */
 #define LAST_PRIORITY  99
 
 int config_read_number(const struct json_field *parent, const char *key,
@@ -129,20 +128,21 @@ static int read_io_priority(struct config_process *process, const struct json_fi
     return result;
 }
 
-/* It is for the processes that join the container later: the first one, of which all this is about,
- * keeps what it has. So there is nothing to do with it but to check it. */
-static int check_exec_affinity(const struct json_field *parent)
+/* It is for the processes that join the container later: the first one keeps what it has. */
+static int read_exec_affinity(struct config_process *process, const struct json_field *parent)
 {
-    static const char keys[][8] = {"initial", "final"};
+    static const struct member table[] = {
+        {"initial", MEMBER_TEXT, 0, offsetof(struct config_process, initial_affinity)},
+        {"final", MEMBER_TEXT, 0, offsetof(struct config_process, final_affinity)},
+    };
     struct json_field field = json_member(parent, "execCPUAffinity");
-    int result = json_check_object(&field);
+    int result = members_read(&field, table, sizeof(table) / sizeof(table[0]), process);
 
-    for (size_t i = 0; result == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
-        struct json_field list = json_member(&field, keys[i]);
-        const char *text = "";
+    for (size_t i = 0; result == 0 && i < sizeof(table) / sizeof(table[0]); i++) {
+        const char *text = i == 0 ? process->initial_affinity : process->final_affinity;
+        struct json_field list = json_member(&field, table[i].key);
 
-        result = json_get_text(&list, &text);
-        if (result == 0 && *text && parse_number_list(text, CPU_MAX, NULL) < 0)
+        if (text && parse_number_list(text, CPU_MAX, NULL) < 0)
             result = json_fail(&list, "expected processors such as \"0-3,7\", found \"%s\"", text);
     }
     return result;
@@ -158,6 +158,6 @@ int config_read_schedule(struct config *config, const struct json_field *process
     if (result == 0)
         result = read_io_priority(process, process_field);
     if (result == 0)
-        result = check_exec_affinity(process_field);
+        result = read_exec_affinity(process, process_field);
     return result;
 }

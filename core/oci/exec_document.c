@@ -106,10 +106,41 @@ static int copy_members(struct json_object *base, struct json_object *document)
     return result;
 }
 
+/* Whoever gives a whole process need not know what confines the container. */
+static int set_label(struct json_object *process, const char *key, const char *wanted,
+                     struct json_object *old)
+{
+    struct json_object *given = json_object_object_get(process, key);
+
+    if (wanted && *wanted)
+        return json_set(process, key, json_text(wanted));
+    if (given &&
+        !(json_object_is_type(given, json_type_string) && json_object_get_string_len(given) == 0))
+        return 0;
+    return old ? json_set(process, key, json_object_get(old)) : 0;
+}
+
+static int set_labels(struct json_object *base, const struct exec_wish *wish,
+                      struct json_object *container)
+{
+    struct json_object *process = json_descend_object(base, "process", NULL, NULL);
+    int result = process ? 0 : -EINVAL;
+
+    if (result == 0)
+        result = set_label(process, "apparmorProfile", wish->apparmor,
+                           json_object_object_get(container, "apparmorProfile"));
+    if (result == 0)
+        result = set_label(process, "selinuxLabel", wish->selinux,
+                           json_object_object_get(container, "selinuxLabel"));
+    return result;
+}
+
 static int make(struct json_object *base, const struct exec_wish *wish,
                 struct json_object *document)
 {
     struct json_object *version = json_object_object_get(base, "ociVersion");
+    autojson struct json_object *container =
+        json_object_get(json_object_object_get(base, "process"));
     int result = 0;
 
     if (version)
@@ -118,6 +149,8 @@ static int make(struct json_object *base, const struct exec_wish *wish,
         result = json_set(base, "process", json_object_get(wish->process));
     if (result == 0 && !wish->process)
         result = edit_process(base, wish);
+    if (result == 0)
+        result = set_labels(base, wish, container);
     if (result == 0)
         result =
             json_set(document, "process", json_object_get(json_object_object_get(base, "process")));

@@ -17,6 +17,8 @@ struct exec_wish {
     const struct text_list *capabilities; /* names, added */
     const struct text_list *gids;         /* numbers, added */
     const char *cwd;                      /* absolute; NULL: as it is */
+    const char *apparmor;                 /* profile; NULL: as it is, or the container's */
+    const char *selinux;                  /* label; likewise */
     const char *user;                     /* UID[:GID], NULL: as it is */
     bool terminal;
     bool no_new_privileges;

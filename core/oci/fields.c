@@ -39,9 +39,9 @@ static const struct known_field {
     {"/process/rlimits/*/soft", YES},
     {"/process/rlimits/*/hard", YES},
     {"/process/noNewPrivileges", YES},
-    {"/process/apparmorProfile", NO},
+    {"/process/apparmorProfile", YES},
     {"/process/oomScoreAdj", YES},
-    {"/process/selinuxLabel", NO},
+    {"/process/selinuxLabel", YES},
     {"/process/scheduler/policy", YES},
     {"/process/scheduler/nice", YES},
     {"/process/scheduler/priority", YES},
@@ -140,7 +140,7 @@ static const struct known_field {
     {"/linux/seccomp/syscalls/*/args/*/value", YES},
     {"/linux/seccomp/syscalls/*/args/*/valueTwo", YES},
     {"/linux/seccomp/syscalls/*/args/*/op", YES},
-    {"/linux/mountLabel", NO},
+    {"/linux/mountLabel", YES},
     {"/linux/intelRdt", NO},
     {"/linux/memoryPolicy/mode", YES},
     {"/linux/memoryPolicy/nodes", YES},
@@ -151,7 +151,7 @@ static const struct known_field {
     {"/linux/timeOffsets/monotonic/nanosecs", YES},
     {"/linux/timeOffsets/boottime/secs", YES},
     {"/linux/timeOffsets/boottime/nanosecs", YES},
-    {"/linux/netDevices", NO},
+    {"/linux/netDevices/*/name", YES},
     {"/solaris", NO},
     {"/windows", NO},
     {"/vm", NO},
@@ -243,8 +243,10 @@ static void walk_below(struct walk *walk, const struct json_field *parent, struc
         json_object_object_foreach(parent->value, key, value)
         {
             struct json_field member = {.value = value, .parent = parent, .key = key};
+            struct range below = narrow(range, key);
 
-            walk_field(walk, &member, narrow(range, key));
+            /* Its members have names that the user chooses. */
+            walk_field(walk, &member, below.end == 0 ? narrow(range, "*") : below);
         }
     } else if (json_object_is_type(parent->value, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(parent->value); i++) {

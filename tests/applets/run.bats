@@ -224,17 +224,15 @@ need_static() {
 }
 
 @test "fields that are not applied: a warning each, a refusal with --strict" {
-    write_config '.process.apparmorProfile = "x" | .linux.intelRdt = {closID: "x"} |
-        .linux.netDevices = {eth0: {}} | .linux.nonsense = 1 |
+    write_config '.process.user.username = "x" | .vm = {a: 1} | .linux.nonsense = 1 |
         .process.capabilities = {bounding: ["CAP_NONSENSE"]} | .annotations = {a: "b"}' pid
     run_split "$SHIMBOX" run --config "$dir/config.json"
     assert_status 0
     assert_stdout pid=1
     sorted=$(sort <<<"$stderr")
     [ "$sorted" = "$(sort <<'LINES'
-shimbox run: warning: /process/apparmorProfile is not applied yet
-shimbox run: warning: /linux/intelRdt is not applied yet
-shimbox run: warning: /linux/netDevices is not applied yet
+shimbox run: warning: /process/user/username is not applied yet
+shimbox run: warning: /vm is not applied yet
 shimbox run: warning: /linux/nonsense is not known
 shimbox run: warning: /process/capabilities/bounding/0 is not known
 LINES

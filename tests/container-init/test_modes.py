@@ -540,7 +540,7 @@ class Alone(ForeignTest):
         log = open(f"{self.dir}/log", "w+", encoding="utf-8")
         self.stack.callback(log.close)
         config = self.config("fds")
-        config["process"]["apparmorProfile"] = "unconfined"
+        config["process"]["user"]["username"] = "x"
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 60) for fd in (ours, log.fileno())]
         os.write(theirs, json.dumps(config).encode())
         for fd in (ours, theirs):
@@ -554,11 +554,11 @@ class Alone(ForeignTest):
             os.close(fd)
         self.assertEqual(result.status, 0, result)
         self.assertEqual(result.facts["fds"], "0 1 2 3 4")
-        self.assertIn("/process/apparmorProfile is not applied yet", result.stderr)
+        self.assertIn("/process/user/username is not applied yet", result.stderr)
         log.seek(0)
         records = [json.loads(line) for line in log]
         self.assertEqual([record["level"] for record in records], ["warning"])
-        self.assertIn("/process/apparmorProfile", records[0]["msg"])
+        self.assertIn("/process/user/username", records[0]["msg"])
 
     def test_strict(self):
         config = self.config("print=never")

@@ -250,13 +250,14 @@ static void what_is_not_applied_is_named(void **state)
         "\"mounts\":[{\"destination\":\"/a\","
         "\"uidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3,\"sise\":4}],"
         "\"gidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3}],\"typo\":[]}],"
-        "\"process\":{\"cwd\":\"/\",\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\",\"usr\":{}},"
+        "\"process\":{\"cwd\":\"/\",\"user\":{\"username\":\"u\"},"
+        "\"selinuxLabel\":\"\",\"usr\":{}},"
         "\"hooks\":{\"prestart\":[],\"never\":1},"
         "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],"
         "\"pids\":{\"limit\":5,\"what\":7},\"cpu\":null},\"seccomp\":{\"defaultAction\":\"SCMP_ACT_"
         "ALLOW\",\"a\":1},\"sysctl\":{},"
         "\"namespaces\":[{\"type\":\"pid\",\"paht\":\"/x\"}]},\"*\":1}",
-        "/x? /root~1path? /mounts/0/uidMappings/0/sise? /mounts/0/typo? /process/apparmorProfile "
+        "/x? /root~1path? /mounts/0/uidMappings/0/sise? /mounts/0/typo? /process/user/username "
         "/process/usr? /hooks/never? /linux/resources/pids/what? /linux/seccomp/a? "
         "/linux/namespaces/0/paht? /*? ");
 }

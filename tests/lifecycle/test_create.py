@@ -252,15 +252,15 @@ class Create(LifecycleTest):
     def test_unapplied_fields(self):
         """A warning each, or refused with --strict."""
         config = self.config("sigwait")
-        config["linux"]["intelRdt"] = {"closID": "x"}
+        config["process"]["user"]["username"] = "x"
         self.write(config)
         with open(f"{self.dir}/err", "w", encoding="utf-8") as err:
             done = subprocess.run([self.shimbox, "--root", self.root, "create", "-b", self.bundle, "c"],
                                   stdin=subprocess.DEVNULL, stdout=err, stderr=err, check=False)
         self.assertEqual((done.returncode, self.read("err")),
-                         (0, "shimbox create: warning: /linux/intelRdt is not applied yet\n"))
+                         (0, "shimbox create: warning: /process/user/username is not applied yet\n"))
         self.good("delete", "c")
-        self.bad("/linux/intelRdt", "create", "--strict", "-b", self.bundle, "c")
+        self.bad("/process/user/username", "create", "--strict", "-b", self.bundle, "c")
         self.assertEqual(os.listdir(self.root), [])
 
     def test_wrong_config(self):

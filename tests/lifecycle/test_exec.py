@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import array
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import signal
 import socket
 import subprocess
 
-from lifecycle import LifecycleTest
+from lifecycle import LifecycleTest, skip_loudly
 from container import parse_facts
 
 PROBE = "/bin/probe"
@@ -202,9 +203,10 @@ class Exec(LifecycleTest):
                                (["--env", "A", "c", "x"], "--env: expected NAME=VALUE"),
                                (["--cwd", "tmp", "c", "x"], "--cwd: expected an absolute path"),
                                (["--cap", "NONE", "c", "x"], "NONE"),
-                               (["--apparmor", "p", "c", "x"], "option --apparmor is not supported"),
-                               (["--process-label", "p", "c", "x"], "option --process-label is not supported"),
-                               (["--cgroup", "p", "c", "x"], "option --cgroup is not supported"),
+                               (["--cgroup", "../c", "c", "x"], "'../c' is not the path of a cgroup"),
+                               (["--cgroup", "a/../../b", "c", "x"], "is not the path of a cgroup"),
+                               (["--cgroup", "", "c", "x"], "'' is not the path of a cgroup"),
+                               (["--cgroup", "cpu:a", "c", "x"], "--cgroup: 'cpu:a': controllers have no"),
                                (["--process", "/none", "c"], "cannot open /none")):
             self.refuse(message, *words)
 
@@ -222,6 +224,80 @@ class Exec(LifecycleTest):
         os.kill(other, signal.SIGKILL)
         self.wait_stopped(other)
         self.reap()
+
+    def cgroup_of(self, *arguments, **more):
+        """The cgroup of version 2 of a program that is executed so, as the host sees it."""
+        pid_file = f"{self.dir}/exec.pid"
+        with open(os.devnull, "r+b") as null:
+            subprocess.run([*more.get("prefix", ()), self.shimbox, "--root", self.root, "exec", "-d", "--pid-file",
+                            pid_file, *arguments, "c", PROBE, "sigwait"], stdin=null, stdout=null, stderr=null,
+                           check=True, timeout=20)
+        pid = int(pathlib.Path(pid_file).read_text())
+        found = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1]
+        os.kill(pid, signal.SIGKILL)
+        self.wait_stopped(pid)
+        self.reap()
+        return found.removeprefix("0::")
+
+    def test_cgroup_below(self):
+        """--cgroup: below the container's own, which must be there, and nowhere else."""
+        mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+        top = next(words[1] for words in mounts if words[2] == "cgroup2")
+        name = f"shimbox-test-{os.urandom(4).hex()}"
+        config = self.config("sigwait")
+        config["linux"]["cgroupsPath"] = f"/{name}/c"
+        # As in a container with ids of its own, where cgroup.procs is not its to write to.
+        config["linux"]["namespaces"].append({"type": "user"})
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+            {"containerID": 0, "hostID": 100000, "size": 1000}]
+        own = pathlib.Path(top, name, "c")
+        self.addCleanup(lambda: own.parent.exists() and own.parent.rmdir())
+        self.running(config)
+        (own / "a/b").mkdir(parents=True)
+        deny = [pathlib.Path(os.environ["PROBE"]).parent / "deny", "435", str(errno.ENOSYS)]  # clone3
+        for words, below in (([], ""), (["--cgroup", "/"], ""), (["--cgroup", "a"], "/a"),
+                             (["--cgroup", "/a/b"], "/a/b"), (["--cgroup", "a/b"], "/a/b")):
+            for prefix in ([], deny):
+                with self.subTest(words=words, prefix=prefix):
+                    self.assertEqual(self.cgroup_of(*words, prefix=prefix), f"/{name}/c{below}")
+        self.refuse("cannot open the container's cgroup nothing: No such file", "--cgroup", "nothing", "c", PROBE)
+        self.refuse("cannot open the container's cgroup a/cgroup.procs: Not a dir", "--cgroup",
+                    "a/cgroup.procs", "c", PROBE)
+        self.good("delete", "--force", "c")
+        self.assertFalse(own.exists())
+
+    def test_affinity(self):
+        """execCPUAffinity: of exec itself, then of the program in the container's cgroup."""
+        mine = sorted(os.sched_getaffinity(0))
+        if len(mine) < 2:
+            skip_loudly(self, "needs two processors")
+        first, last = mine[0], mine[-1]
+        config = self.config("sigwait")
+        config["process"]["execCPUAffinity"] = {"initial": str(first)}
+        self.running(config)
+        self.assertEqual(self.ask("affinity")["affinity"], str(first))
+        path = pathlib.Path(self.dir, "process.json")
+
+        def execute(**lists):
+            process = {"args": [PROBE, "affinity"], "cwd": "/", "user": {"uid": 0, "gid": 0},
+                       "execCPUAffinity": lists}
+            path.write_text(json.dumps(process))
+            return "--process", path, "c"
+        for lists, wanted in (({"initial": str(first), "final": str(last)}, last), ({"final": str(last)}, last)):
+            self.assertEqual(self.good("exec", *execute(**lists)), f"affinity={wanted}\n")
+        for key in ("initial", "final"):
+            self.refuse(f"/process/execCPUAffinity/{key}: cannot run on the processors 8190: Invalid argument",
+                        *execute(**{key: "8190"}))
+        self.refuse("/process/execCPUAffinity/final: expected processors", *execute(final="x"))
+
+    def test_no_cgroup(self):
+        """Without one of its own there is nothing that it could be below."""
+        self.running()
+        state = json.loads(pathlib.Path(self.root, "c/state.json").read_text())
+        if state.get("cgroup"):
+            self.refuse("No such file", "--cgroup", "a", "c", PROBE)
+        else:
+            self.refuse("c: the container has no cgroup of its own", "--cgroup", "a", "c", PROBE)
 
 
 if __name__ == "__main__":

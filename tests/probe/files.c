@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char contents[1 << 16];
@@ -370,31 +371,35 @@ static void tell_mounts(char **arguments)
     walk_mounts(NULL);
 }
 
+/* The SELinux label. */
+static void tell_label(char **arguments)
+{
+    char label[256];
+    ssize_t size = lgetxattr(arguments[0], "security.selinux", label, sizeof label - 1);
+
+    if (size < 0) {
+        tell_result(NULL, size);
+        return;
+    }
+    label[size] = '\0';
+    tell_text(NULL, label);
+}
+
 static void tell_mount(char **arguments)
 {
     walk_mounts(arguments[0]);
 }
 
 const struct fact file_facts[] = {
-    {"stat", 1, 1, tell_stat},
-    {"exists", 1, 1, tell_exists},
-    {"list", 1, 1, tell_list},
-    {"read", 1, 1, tell_read},
-    {"open", 2, 2, try_open},
-    {"write", 2, 2, try_write},
-    {"mkdir", 1, 1, try_mkdir},
-    {"unlink", 1, 1, try_unlink},
-    {"rmdir", 1, 1, try_rmdir},
-    {"chmod", 2, 2, try_chmod},
-    {"chown", 3, 3, try_chown},
-    {"mknod", 2, 4, try_mknod},
-    {"bind", 2, 2, try_bind},
-    {"mountfs", 2, 2, try_mountfs},
-    {"remount-rw", 1, 1, try_remount},
-    {"unmount", 1, 1, try_unmount},
-    {"chroot", 1, 1, try_chroot},
-    {"mounts", 0, 0, tell_mounts},
-    {"mount", 1, 1, tell_mount},
-    {"climb", 1, 1, try_climb},
-    {NULL, 0, 0, NULL},
+    {"stat", 1, 1, tell_stat},      {"exists", 1, 1, tell_exists},
+    {"list", 1, 1, tell_list},      {"read", 1, 1, tell_read},
+    {"open", 2, 2, try_open},       {"label", 1, 1, tell_label},
+    {"write", 2, 2, try_write},     {"mkdir", 1, 1, try_mkdir},
+    {"unlink", 1, 1, try_unlink},   {"rmdir", 1, 1, try_rmdir},
+    {"chmod", 2, 2, try_chmod},     {"chown", 3, 3, try_chown},
+    {"mknod", 2, 4, try_mknod},     {"bind", 2, 2, try_bind},
+    {"mountfs", 2, 2, try_mountfs}, {"remount-rw", 1, 1, try_remount},
+    {"unmount", 1, 1, try_unmount}, {"chroot", 1, 1, try_chroot},
+    {"mounts", 0, 0, tell_mounts},  {"mount", 1, 1, tell_mount},
+    {"climb", 1, 1, try_climb},     {NULL, 0, 0, NULL},
 };

@@ -35,6 +35,7 @@
 //   exists=PATH    yes, no, or an errno's name
 //   list=DIR       sorted names, separated by blanks
 //   read=PATH      its text (64 KiB at most)
+//   label=PATH     its SELinux label
 //   open=PATH,MODE (r w rw path create dir)       write=PATH,TEXT
 //   mkdir=PATH unlink=PATH rmdir=PATH chmod=PATH,OCTAL chown=PATH,UID,GID
 //   mknod=PATH,c|b|p,MAJOR,MINOR                  bind=SOURCE,TARGET   mountfs=TYPE,TARGET

@@ -17,7 +17,7 @@ NEWER = {
     "1.2.1": ["/process/execCPUAffinity/initial", "/process/execCPUAffinity/final"],
     "1.3.0": [
         "/linux/memoryPolicy/mode", "/linux/memoryPolicy/nodes", "/linux/memoryPolicy/flags",
-        "/linux/intelRdt/schemata", "/linux/intelRdt/enableMonitoring", "/linux/netDevices", "/freebsd",
+        "/linux/intelRdt/schemata", "/linux/intelRdt/enableMonitoring", "/linux/netDevices/*/name", "/freebsd",
     ],
 }
 
@@ -27,10 +27,7 @@ ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/comman
 
 # Fields that are named, but not applied yet, and the issue that brings them.
 WAITING = {
-    "issue 6": [
-        "/process/apparmorProfile", "/process/selinuxLabel",
-        "/linux/mountLabel", "/linux/intelRdt", "/linux/netDevices",
-    ],
+    "a later one; refused until then": ["/linux/intelRdt"],
 }
 
 # Fields that are refused where they ask for anything.
@@ -53,6 +50,10 @@ PROVEN = {
     "/process/user/additionalGids": "run/test_process.py::Identity.test_ids",
     "/process/capabilities": "run/test_process.py::Capabilities.test_sets",
     "/process/rlimits": "run/test_process.py::Limits.test_each",
+    "/process/apparmorProfile": "vm/test_apparmor.py::AppArmor.test_profile",
+    "/process/selinuxLabel": "vm/selinux.sh::selinuxLabel: the program's, and it holds",
+    "/linux/netDevices": "lifecycle/test_net_devices.py::NetDevices.test_moved",
+    "/linux/mountLabel": "vm/selinux.sh::mountLabel: of new file systems, but for the kernel's own",
     "/process/noNewPrivileges": "run/test_process.py::Capabilities.test_sets",
     "/process/oomScoreAdj": "run/test_schedule.py::Schedule.test_oom_score_set",
     "/process/scheduler/policy": "run/test_schedule.py::Schedule.test_scheduler_real_time",
@@ -64,7 +65,7 @@ PROVEN = {
     "/process/scheduler/period": "run/test_schedule.py::Schedule.test_scheduler_deadline",
     "/process/ioPriority": "run/test_schedule.py::Schedule.test_io_priority_classes",
     "/process/execCPUAffinity":
-        "run/test_schedule.py::Schedule.test_affinity_not_for_the_first_process",
+        "lifecycle/test_exec.py::Exec.test_affinity",
     "/root/path": "run/test_mounts.py::Root.test_pivoted",
     "/root/readonly": "run/test_mounts.py::Root.test_readonly",
     "/hostname": "run/test_namespaces.py::New.test_hostname",

@@ -68,6 +68,8 @@ def test_exists(name):
         return f'@test "{title}" {{' in text
     if path.suffix == ".c":
         return f"cmocka_unit_test({title})" in text and f"void {title}(" in text
+    if path.suffix == ".sh":
+        return f'finish_test "{title}"\n' in text
     wanted, _, method = title.partition(".")
     return any(isinstance(node, ast.ClassDef) and node.name == wanted and any(
         isinstance(member, ast.FunctionDef) and member.name == method for member in node.body)

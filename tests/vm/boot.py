@@ -23,10 +23,17 @@ EMULATOR = "qemu-system-x86_64"
 # have other things to do as well.
 SECONDS, SECONDS_FULL = 900, 3600
 KERNEL = "linux"
+# Another way to boot one of the kernels, by a name with a "+" in it, and the words for that.
+WORDS = {"linux+selinux": "security=selinux selinux=1"}
 
 
 # Of which release a kernel is, if it is not of the one that runs here.
 RELEASES = {"linux-5.10": "bullseye"}
+
+
+def folder_of(kernel):
+    """Where its files are."""
+    return VM / kernel.partition("+")[0]
 
 
 def lacks(kernel):
@@ -37,7 +44,9 @@ def lacks(kernel):
         return f"no {EMULATOR}"
     if not shutil.which("dpkg-query"):
         return "no dpkg, whose packages the disk is made of"
-    return None if (VM / kernel).is_dir() else f"no kernel in build/vm/{kernel}"
+    if kernel == "linux+selinux" and not shutil.which("secilc"):
+        return "no secilc, which makes the policy"
+    return None if folder_of(kernel).is_dir() else f"no kernel in build/vm/{kernel}"
 
 
 def could_be_had(kernel):
@@ -104,7 +113,7 @@ def read_list(full):
 
 def kernel_files(name):
     """(bzImage, folder of modules) of build/vm/NAME, which build.sh unpacked from a package."""
-    folder = VM / name
+    folder = folder_of(name)
     return next(folder.glob("boot/vmlinuz-*")), next(folder.glob("lib/modules/*"))
 
 
@@ -133,8 +142,13 @@ def boot(kernel, jobs, seconds, memory=1024):
         files[f"tests/{path.name}"] = path.read_bytes()
     with tempfile.TemporaryDirectory(prefix="boot.", dir=VM) as name:
         folder = pathlib.Path(name)
+        if kernel == "linux+selinux":
+            subprocess.run(["secilc", "-M", "1", "-o", folder / "policy", "-f", "/dev/null",
+                            TOP / "tests/vm/policy.cil"], check=True)
+            files["policy"] = (folder / "policy").read_bytes()
         (folder / "initramfs").write_bytes(image.initramfs(modules, files))
-        command = emulator(kernel, folder / "initramfs", "cgroup_no_v1=all", memory) + [
+        words = f"cgroup_no_v1=all {WORDS.get(kernel, '')}"
+        command = emulator(kernel, folder / "initramfs", words, memory) + [
             "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results"]
         if any(job.where == "disk" for job in jobs):
             parts = [part for part in PROJECT if (TOP / part).exists()]

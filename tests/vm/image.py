@@ -14,7 +14,7 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 VM = TOP / "build/vm"
 # Debian packages whose files, with those of everything that they depend on, are on the disk.
-PACKAGES = ("bash", "bats", "busybox-static", "coreutils", "crun", "file", "iproute2", "jq", "mount",
+PACKAGES = ("apparmor", "bash", "bats", "busybox-static", "coreutils", "crun", "file", "iproute2", "jq", "mount",
             "passwd", "procps", "python3", "runc", "sed", "strace", "tar", "uidmap", "util-linux")
 # What no test reads, and is most of it.
 UNUSED = re.compile(r"/usr/share/(doc|man|info|locale|i18n|zoneinfo|lintian|bug|perl|icons)/|/boot/"

@@ -2,8 +2,10 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import json
 import os
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -131,6 +133,34 @@ class Limits(Containers):
         result = self.refused(config, f"cannot enable the controller pids in cgroup {self.top}/outer: ", prefix=outer)
         self.assertIn("(processes are in it, such as ", result.stderr)
         self.assertIn("move them into a cgroup below, or give a PATH elsewhere)", result.stderr)
+
+    def test_exec_beside(self):
+        """Where the first process has made room and given controllers away, exec goes to where that is;
+        to a cgroup below on demand; and not between them."""
+        self.keep_top()
+        config = self.mount(self.limited(memory={"limit": 64 * MIB}, pids={"limit": 50}))
+        config["process"]["args"] = ["/bin/sh", "-c", "cd /sys/fs/cgroup && mkdir init sub && echo 0 >init/cgroup.procs"
+                                     " && echo +pids +memory >cgroup.subtree_control && echo >/dev/ready; sleep 60"]
+        states = ["--root", f"{self.dir}/states"]
+        path = pathlib.Path(self.dir, "exec.json")
+        path.write_text(json.dumps(config))
+
+        def shim(*words):
+            done = subprocess.run([self.shimbox, *states, *words], capture_output=True, text=True, check=False,
+                                  timeout=60)
+            return done.returncode, done.stdout, done.stderr
+        subprocess.run([self.shimbox, *states, "run", "--detach", "--config", path, "c"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(shim, "delete", "--force", "c")
+        ask = ["c", "/bin/probe", "read=/proc/self/cgroup"]
+        self.wait_for(lambda: "yes" in shim("exec", "c", "/bin/probe", "exists=/dev/ready")[1], "its init", 60)
+        for words, place in (([], "init"), (["--cgroup", "sub"], "sub"), (["--cgroup", "/init"], "init")):
+            self.assertEqual(shim("exec", *words, *ask), (0, f"read:/proc/self/cgroup=0::/{place}\\n\n", ""))
+        status, out, err = shim("exec", "--cgroup", "/", *ask)
+        self.assertEqual((status, out, err.count("\n")), (255, "", 1), err)
+        self.assertIn("controllers are enabled for the cgroups below it", err)
+        self.assertEqual(shim("delete", "--force", "c"), (0, "", ""))
+        os.rmdir(self.dir + "/states")
 
     def test_devices(self):
         self.keep_top()
