@@ -7,13 +7,15 @@ import os
 
 from engine import RUNTIMES, EngineTest, run_quietly
 
-# What it takes on a machine with hybrid cgroups, where nobody may raise limits.
+# What it takes on a machine with hybrid cgroups, where nobody may raise limits. Only a runtime that is
+# named to know JSON is given a log, out of which podman reads its errors.
 CONTAINERS_CONF = """[containers]
 default_ulimits = []
 pids_limit = 0
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+runtime_supports_json = ["runc", "shimbox"]
 [engine.runtimes]
 runc = ["{runc}"]
 shimbox = ["{shimbox}"]

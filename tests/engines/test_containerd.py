@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import unittest
 
-from engine import RUNTIMES, EngineTest, Terminal, is_frozen, run_quietly
+from engine import FULL, RUNTIMES, EngineTest, Terminal, is_frozen, run_quietly
 from facts import FACTS, compare_facts, parse_facts
 from known import KNOWN, SYSTEM
 
@@ -33,6 +33,27 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 """
 IMAGE = "localhost/busybox:latest"
 LOOP = 'trap "exit 5" TERM; trap "trap \\"\\" TERM; echo deaf" USR1; echo started; while :; do sleep 0.1; done'
+
+# Options of ctr run, and what the probe is asked with them.
+OPTIONS = [
+    (["--privileged"], ["caps", "seccomp", "open=/dev/null,rw"]),
+    (["--read-only"], ["open=/new,create"]),
+    (["--net-host"], ["ns", "interfaces"]),
+    (["--env=A=b", "--cwd=/home/user"], ["env", "cwd"]),
+    (["--mount=type=bind,src={folder}/rootfs/etc,dst=/v,options=rbind:ro"], ["read=/v/passwd", "open=/v/new,create"]),
+    (["--uidmap=0:200000:65536", "--gidmap=0:300000:65536"], ["uid", "gid", "ns", "read=/proc/self/gid_map"]),
+    (["--seccomp"], ["seccomp", "nnp"]),
+    (["--allow-new-privs"], ["nnp"]),
+    (["--cap-add=CAP_SYS_ADMIN", "--cap-drop=CAP_CHOWN"], ["caps", "chown=/tmp,1,1"]),
+    (["--memory-limit=67108864"], ["uid"]),
+    (["--cpus=0.5"], ["uid"]),
+    (["--device=/dev/fuse"], ["stat=/dev/fuse"]),
+    (["--with-ns=uts:/proc/1/ns/uts"], ["ns", "hostname"]),
+    (["--no-pivot"], ["list=/"]),
+    (["--cwd=/not/there"], ["cwd"]),
+    (["--snapshotter=native"], ["uid"]),
+    (["--null-io"], ["uid"]),
+]
 
 
 def add_blob(archive, data, kind):
@@ -126,6 +147,18 @@ class Containerd(EngineTest):
         self.assertEqual(facts[1]["env.FROM"], "image")
         for done in self.run_both("sh", "-c", "echo out; echo err >&2; exit 3"):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (3, "out\n", "err\n"))
+
+    def one_by_one(self):
+        for options, facts in OPTIONS:
+            options = [option.format(folder=self.folder) for option in options]
+            peer, ours = self.run_both("probe", *facts, options=["--rm", *options])
+            with self.subTest(options):
+                self.assertEqual((peer.returncode, peer.stderr, ours.returncode, ours.stderr), (0, "", 0, ""))
+                self.assertEqual(*[parse_facts(done.stdout) for done in (peer, ours)])
+                self.assertEqual(bool(ours.stdout), options != ["--null-io"])
+
+    if FULL:
+        test_options = one_by_one
 
     def test_errors(self):
         """The shim takes the text from the runtime's log."""

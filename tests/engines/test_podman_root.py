@@ -10,13 +10,29 @@ import os
 import signal
 import unittest
 
-from engine import RUNTIMES, Terminal, is_frozen
+from engine import FULL, RUNTIMES, Terminal, is_frozen
 from facts import FACTS, compare_facts, parse_facts
 from known import KNOWN, SYSTEM
-from podman import PodmanTest
+from podman import IMAGE, PodmanTest
 
 LIFE = """trap "echo got; exit 5" TERM; trap "echo usr1" USR1; trap "trap '' TERM; echo deaf" USR2
 echo started; while :; do sleep 0.1; done"""
+
+# Options of podman run, and a program, for the second tier.
+OPTIONS = [
+    (["--init"], ["cat", "/proc/1/comm"]),
+    (["--privileged"], ["grep", "CapEff", "/proc/self/status"]),
+    (["-v={folder}/rootfs:/v:O"], ["sh", "-c", "touch /v/new && ls /v"]),
+    (["--memory=64m", "--cpus=0.5", "--pids-limit=20"], ["id"]),
+    (["--security-opt=seccomp=unconfined"], ["grep", "Seccomp:", "/proc/self/status"]),
+    (["--sysctl=net.ipv4.ip_forward=1"], ["cat", "/proc/sys/net/ipv4/ip_forward"]),
+    (["--device=/dev/fuse", "--device-cgroup-rule=c 1:3 rwm"], ["ls", "/dev"]),
+    (["--group-add=keep-groups"], ["id"]),
+    (["--tz=UTC", "--shm-size=1m", "--umask=077"], ["sh", "-c", "umask; df /dev/shm | tail -n 1"]),
+    (["--pid=container:other", "--ipc=container:other", "--uts=container:other"], ["cat", "/proc/1/comm"]),
+    (["--user=1234:5678", "--workdir=/tmp"], ["sh", "-c", "id; pwd"]),
+    (["--cgroupns=host"], ["true"]),
+]
 
 
 class Root(PodmanTest):
@@ -115,6 +131,34 @@ class Root(PodmanTest):
         code, out, err = self.make("run", "shimbox", "probe", "stat=/data/file", options=options)
         self.assertEqual((code, err), (0, ""))
         self.assertEqual([parse_facts(out)[f"stat:/data/file.{key}"] for key in ("uid", "gid")], ["0", "0"])
+
+    def one_by_one(self):
+        self.make("run", "runc", "sleep", "1000", options=["-d", "--name=other"])
+        for options, words in OPTIONS:
+            with self.subTest(options):
+                code, _, err = self.run_both(*words, options=[o.format(folder=self.folder) for o in options])
+                self.assertEqual((code, err), (0, ""))
+        self.ask("rm", "--force", "--time=0", "other")
+
+    def later(self):
+        """exec in the background, restart, and a pod whose containers share namespaces."""
+        pair = self.make_both("run", "later", "sleep", "1000", options=["-d"])
+        for name, runtime in zip(pair, RUNTIMES):
+            self.ask("exec", "-d", name, "sh", "-c", "echo text >/made")
+            self.wait_for(lambda: self.call_podman("exec", name, "cat", "/made").stdout == "text\n", "nothing is made")
+            self.ask("restart", "--time=0", name)
+            self.assertEqual(self.ask("exec", name, "cat", "/made"), "text\n")
+            self.ask("--runtime", runtime, "pod", "create", f"--name=pod-{runtime}", "--infra-image", IMAGE,
+                     "--infra-command=/bin/sleep 1000", "--network=none", "--share=ipc,uts,pid",
+                     "--cgroup-parent", self.parent)
+            done = self.call_podman("--runtime", runtime, "run", "--rm", f"--pod=pod-{runtime}", "--ulimit=host",
+                                    IMAGE, "sh", "-c", "hostname; cat /proc/1/comm; exit 3")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (3, f"pod-{runtime}\nsleep\n", ""))
+            self.ask("pod", "rm", "--force", "--time=0", f"pod-{runtime}")
+        self.ask("rm", "--force", "--time=0", *pair)
+
+    if FULL:
+        test_options_one_by_one, test_later = one_by_one, later
 
     def test_ends(self):
         """How a program ends, or cannot begin: the codes of podman follow from the runtime's words."""
