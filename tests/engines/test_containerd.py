@@ -211,7 +211,7 @@ class Containerd(EngineTest):
 
     def test_forced(self):
         """Killed by SIGKILL, from outside, and removed while it runs."""
-        for words in ("kill", "outside", "rm"):
+        for words in ("kill", "outside", "rm")[0 if FULL else 1:]:
             for runtime in RUNTIMES:
                 name = f"{words}-{runtime}"
                 self.ask(*self.run_words(runtime, name, "sleep", "1000", options=["--detach"]))
