@@ -34,6 +34,7 @@ test_packages=(
     e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools erofs-utils genisoimage # superblocks
     tini dumb-init catatonit                            # peers of init
     procps iproute2 util-linux uidmap strace debootstrap busybox-static crun runc podman qemu-user-static
+    buildah containerd                                  # tests/engines, beside podman
     qemu-system-x86 e2fsprogs mount passwd apparmor secilc # tests/vm
     shellcheck clang-format cppcheck                    # the cheap half of `make lint`
 )

@@ -35,8 +35,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to; and
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
-ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_engine", "test_initramfs",
-        "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
+ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "test_containerd",
+        "test_initramfs", "test_many", "test_podman_root", "test_podman_user", "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 # Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
 SELDOM_DEBUG = {"chain", "rootless", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_modes",
@@ -49,7 +49,8 @@ SECONDS, SECONDS_FULL = 600, 3600
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
 # What takes longest begins first (the debug build of it before the release), so that at the end no
 # processor waits for the other.
-LONGEST = ["test_steps", "build", "bench", "test_boot", "test_podman", "test_process", "test_paths",
+LONGEST = ["test_steps", "build", "bench", "test_boot", "test_podman", "test_podman_root",
+           "test_podman_user", "test_process", "test_paths",
            "test_program", "run",
            "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
            "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",

@@ -30,7 +30,7 @@ const struct option global_options[] = {
     {0, OPTION_TEXT, GLOBAL(root),
      OPTION_WORDS("root", "DIR", "Keep the state of containers in DIR")},
     {0, OPTION_TEXT, GLOBAL(log),
-     OPTION_WORDS("log", "FILE", "Append errors and warnings to FILE, too")},
+     OPTION_WORDS("log", "FILE", "Append errors to FILE, too, and warnings to it alone")},
     {0, OPTION_TEXT, GLOBAL(log_format),
      OPTION_WORDS("log-format", "text|json", "Form of the log (text)")},
     {0, OPTION_FLAG, GLOBAL(debug),

@@ -1,4 +1,4 @@
-/* The log of --log: what the functions of report.h print, once more, for programs to read.
+/* The log of --log: what the functions of report.h have to say, for programs to read.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once

@@ -111,9 +111,12 @@ static void report_level(const char *level, const char *shown, const char *forma
     if (vsnprintf(message, sizeof(message), format, arguments) < 0)
         return;
     text_printable(message, line, sizeof(line));
-    print_line(shown, line);
+    /* Not on both: the standard error of an engine's command is the container's, and what is
+     * written there becomes part of what the container says. runc does the same. */
     if (log_record)
         log_record(level, line, NULL);
+    else
+        print_line(shown, line);
 }
 
 void report_warning(const char *format, ...)

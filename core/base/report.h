@@ -18,10 +18,10 @@ int report_error(int code);
  * that the program could not be executed, own otherwise. */
 int report_failure(int own);
 
-/* "shimbox run: warning: …", one line, and a record of level "warning" in the log. */
+/* "shimbox run: warning: …", one line; with a log a record of level "warning" there instead. */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Only with --debug. */
+/* The same with "debug", and only with --debug. */
 void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Move a descriptor of our own away from low numbers, which belong to what is handed over to
@@ -29,8 +29,8 @@ void report_debug(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * (--preserve-fds). Close-on-exec. Returns the new one, or fd itself where there is no room. */
 int report_high_fd(int fd);
 
-/* For log.h: from now on give all that is printed to record(), too, with its level ("error",
- * "warning", "debug"), the text, and the error record, NULL where nothing failed. */
+/* For log.h: from now on give errors to record(), too, and all else to it alone, with the level
+ * ("error", "warning", "debug"), the text, and the error record, NULL where nothing failed. */
 void report_log(int fd,
                 void (*record)(const char *level, const char *text, const struct error *error));
 

@@ -20,6 +20,7 @@
 #include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/lifecycle.h"
+#include "core/linux/rootless.h"
 
 #define ENTRIES_MAX (1U << 20)
 
@@ -41,11 +42,28 @@ int state_check_id(const char *id)
     return result;
 }
 
+/* $XDG_RUNTIME_DIR for an ordinary user, whose engine calls as root of the user's own namespace,
+ * too: there /run is still the machine's. It stays /run where USER is root, for then the variable
+ * has come along into a container. runc has the same rule, and engines rely on it. May return NULL.
+ */
+static const char *find_runtime_directory(void)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (geteuid() != 0)
+        return runtime;
+    const char *user = getenv("USER");
+    struct stat namespace;
+    if (!runtime || runtime[0] != '/' || (user && strcmp(user, "root") == 0) ||
+        stat("/proc/self/ns/user", &namespace) < 0 || namespace.st_ino == INITIAL_USER_NAMESPACE)
+        return "/run";
+    return runtime;
+}
+
 /* Without XDG_RUNTIME_DIR (after su, in a bare container) a directory of the user's own in /tmp has
  * to do; open_root() sees to it that it is. */
 static int name_root(const char *root, char **path)
 {
-    const char *runtime = geteuid() != 0 ? getenv("XDG_RUNTIME_DIR") : "/run";
+    const char *runtime = find_runtime_directory();
     int length;
     if (root)
         length = asprintf(path, "%s", root);

@@ -7,7 +7,8 @@
  * a process that was killed.
  *
  * root, here and below: the directory of all containers, NULL for the default: /run/shimbox; for an
- * ordinary user $XDG_RUNTIME_DIR/shimbox, else /tmp/shimbox-UID.
+ * ordinary user $XDG_RUNTIME_DIR/shimbox, else /tmp/shimbox-UID; for root of a user namespace the
+ * first of them where XDG_RUNTIME_DIR is set and USER is not root, as with runc.
  */
 #pragma once
 

@@ -31,17 +31,22 @@ static int read_texts(const struct json_field *field, bool paths, const char ***
 {
     autofree const char **texts = NULL;
     int result = json_get_texts(field, &texts);
+    size_t kept = 0;
 
     for (size_t i = 0; result == 0 && texts[i]; i++) {
         struct json_field element = json_element(field, i);
 
-        if (!*texts[i])
+        if (paths && !*texts[i])
             result = json_fail(&element, "expected text, found an empty string");
         else if (paths)
             result = check_path(&element, texts[i]);
+        /* buildah writes one for a volume without options. */
+        if (*texts[i])
+            texts[kept++] = texts[i];
     }
     if (result < 0)
         return result;
+    texts[kept] = NULL;
     free(*target);
     *target = take_pointer(texts);
     return 0;

@@ -16,8 +16,8 @@ enum member_kind {
     MEMBER_ID,    /* uint32_t: 0 to ID_MAX */
     MEMBER_U32,   /* uint32_t */
     MEMBER_U64,   /* uint64_t */
-    MEMBER_TEXTS, /* const char **: strings, NULL-terminated, freed by the owner; never "" */
-    MEMBER_PATHS, /* the same, absolute paths */
+    MEMBER_TEXTS, /* const char **: strings, NULL-terminated, freed by the owner; "" is left out */
+    MEMBER_PATHS, /* the same, absolute paths; "" is refused */
 };
 
 struct member {

@@ -554,7 +554,7 @@ class Alone(ForeignTest):
             os.close(fd)
         self.assertEqual(result.status, 0, result)
         self.assertEqual(result.facts["fds"], "0 1 2 3 4")
-        self.assertIn("/process/user/username is not applied yet", result.stderr)
+        self.assertEqual(result.stderr, "")
         log.seek(0)
         records = [json.loads(line) for line in log]
         self.assertEqual([record["level"] for record in records], ["warning"])

@@ -25,7 +25,8 @@ static const char whole[] =
     "\"additionalGids\":[7,8]},\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_NEW\"],"
     "\"ambient\":[\"CAP_CHOWN\"]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1,"
     "\"hard\":18446744073709551615}]},"
-    "\"mounts\":[{\"destination\":\"/d\",\"type\":\"\",\"source\":\"s\",\"options\":[\"ro\"]},"
+    "\"mounts\":[{\"destination\":\"/"
+    "d\",\"type\":\"\",\"source\":\"s\",\"options\":[\"\",\"ro\",\"\"]},"
     "{\"destination\":\"/e\",\"uidMappings\":[{\"containerID\":1,\"hostID\":2,\"size\":3}],"
     "\"gidMappings\":[{\"containerID\":4,\"hostID\":5,\"size\":6}]}],"
     "\"linux\":{\"namespaces\":[{\"type\":\"user\"},{\"type\":\"uts\"},{\"type\":\"network\","
@@ -68,6 +69,7 @@ static void every_member_is_read(void **state)
     assert_int_equal(config.mount_count, 2);
     assert_null(config.mounts[0].type);
     assert_string_equal(config.mounts[0].options[0], "ro");
+    assert_null(config.mounts[0].options[1]);
     assert_null(config.mounts[1].source);
     assert_null(config.mounts[1].options[0]);
     assert_int_equal(config.mounts[0].maps.uid.count, 0);

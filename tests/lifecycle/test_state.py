@@ -76,6 +76,23 @@ class State(LifecycleTest):
         self.assertEqual(self.good("list", "-q"), "a\na-long-name\nb\n")
         self.good("delete", "-f", *pids)
 
+    def test_default_root(self):
+        """Root of a user namespace has the user's own directory, as with runc, unless it is a
+        container's root."""
+        self.root = f"{self.dir}/runtime/shimbox"
+        os.mkdir(os.path.dirname(self.root))
+        self.create("of-the-user")
+        inside = ["unshare", "--user", "--map-root-user"]
+        for prefix, more, found in ((inside, {}, True), (inside, {"USER": "user"}, True),
+                                    (inside, {"USER": "root"}, False), ([], {"USER": "user"}, False)):
+            with self.subTest(prefix=prefix, more=more):
+                environment = dict(PATH=os.environ["PATH"], XDG_RUNTIME_DIR=os.path.dirname(self.root), **more)
+                done = subprocess.run([*prefix, self.shimbox, "list", "-q"], env=environment, check=False,
+                                      capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual("of-the-user" in done.stdout.split(), found)
+        self.good("delete", "-f", "of-the-user")
+
     def test_ps(self):
         """All processes of the container, those below it included, and no others."""
         output = f"{self.dir}/ps"
