@@ -83,11 +83,11 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze);
 int lifecycle_is_frozen(const struct lifecycle *lifecycle);
 /* A signal to all in it. -ENOENT (not recorded): it has none. */
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number);
-/* Kill what is in it, and remove it, if it has one. */
 /* A descriptor of its cgroup, O_PATH. Returns it, -ENOENT (not recorded) where it has none, or
  * another negative errno (recorded). */
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle);
 
+/* Kill what is in it, and remove it, if it has one; or the one that was noted. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
 
 /* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is
