@@ -18,9 +18,9 @@
 /* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
 #define PATIENCE 10000
 
-/* Once it is empty, another container's may have taken its place and name. inode: 0: not known.
- * Results as below. */
-static int check_inode(struct cgroup *cgroup, uint64_t inode)
+/* Open it. Once it is empty, another container's may have taken its place and name. inode: 0: not
+ * known. Returns its descriptor, or as below. */
+static int open_checked(struct cgroup *cgroup, uint64_t inode)
 {
     struct stat status;
     autoclose int fd = cgroup_open(cgroup);
@@ -32,22 +32,31 @@ static int check_inode(struct cgroup *cgroup, uint64_t inode)
         return fd;
     if (fstat(fd, &status) < 0)
         return fail(errno, "cannot examine cgroup %s", cgroup->path);
-    return !inode || status.st_ino == inode ? 0 : -ENOENT;
+    return !inode || status.st_ino == inode ? take_fd(&fd) : -ENOENT;
 }
 
-/* Find the one that is there. Returns 0, -ENOENT (not recorded) where there is none, or a negative
- * errno (recorded). */
-static int find_there(const struct lifecycle *lifecycle, const char *path, uint64_t inode,
-                      struct cgroup *cgroup)
+static int find_place(const struct lifecycle *lifecycle, const char *path, struct cgroup *cgroup)
 {
+    struct lifecycle_host *host = lifecycle->host;
+    if (host && host->cgroup.root >= 0)
+        return cgroup_beside(cgroup, &host->cgroup, path);
     autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (self < 0)
         return fail(errno, "cannot open /proc/self");
     int result = cgroup_find(cgroup, self, path);
-    return result < 0 ? result : check_inode(cgroup, inode);
+    return result == 0 && host ? cgroup_beside(&host->cgroup, cgroup, "/") : result;
 }
 
-/* Find that of the container. Results likewise. */
+/* Find and open the one that is there. Returns its descriptor, -ENOENT (not recorded) where there
+ * is none, or a negative errno (recorded). */
+static int find_there(const struct lifecycle *lifecycle, const char *path, uint64_t inode,
+                      struct cgroup *cgroup)
+{
+    int result = find_place(lifecycle, path, cgroup);
+    return result < 0 ? result : open_checked(cgroup, inode);
+}
+
+/* That of the container. Results likewise. */
 static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
 {
     const struct record *record = &lifecycle->record;
@@ -59,17 +68,15 @@ static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    return result < 0 ? result : cgroup_open(&cgroup);
+    return find_cgroup(lifecycle, &cgroup);
 }
 
 /* Who was killed between noting the path and making the cgroup has nobody in it: one that is in
  * use, or about to be, is somebody else's. */
-static int remove_unsure(struct cgroup *cgroup)
+static int remove_unsure(struct cgroup *cgroup, int *fd)
 {
-    autoclose int fd = cgroup_open(cgroup);
-    int result = fd < 0 ? fd : cgroup_lock(&fd, 0);
-    if (result == 0 && cgroup_is(cgroup, fd))
+    int result = cgroup_lock(fd, 0);
+    if (result == 0 && cgroup_is(cgroup, *fd))
         result = cgroup_delete(cgroup);
     if (result == -ENOENT || result == -EAGAIN || result == -EBUSY) {
         error_clear();
@@ -80,17 +87,14 @@ static int remove_unsure(struct cgroup *cgroup)
 }
 
 /* Whatever is in it is killed. Somebody who wants the name may look whether it can be removed. */
-static int end(struct cgroup *cgroup)
+static int end(struct cgroup *cgroup, int *fd)
 {
-    autoclose int fd = cgroup_open(cgroup);
-    int result = fd < 0 ? fd : cgroup_lock(&fd, PATIENCE);
-    if (result == -ENOENT) {
-        error_clear();
+    int result = cgroup_lock(fd, PATIENCE);
+    if (result == -ENOENT)
         return 0;
-    }
     if (result < 0)
-        return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup->path);
-    return cgroup_is(cgroup, fd) ? cgroup_end(cgroup) : 0;
+        return fail(-result, "cannot lock cgroup %s", cgroup->path);
+    return cgroup_is(cgroup, *fd) ? cgroup_end(cgroup) : 0;
 }
 
 /* Until the record has it, it is noted. */
@@ -100,36 +104,36 @@ int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
     autotext struct text note = {0};
     const char *path = NULL;
     uint64_t inode = 1;
-    int result = find_cgroup(lifecycle, &cgroup);
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
     if (lifecycle->recorded && lifecycle->this_boot && !lifecycle->record.cgroup[0]) {
-        result = record_read_note(&lifecycle->state, &note, &path, &inode);
-        if (result == 0)
-            result = find_there(lifecycle, path, inode, &cgroup);
+        fd = record_read_note(&lifecycle->state, &note, &path, &inode);
+        if (fd == 0)
+            fd = find_there(lifecycle, path, inode, &cgroup);
     }
-    if (result == -ENOENT && !error_is_set())
+    if (fd == -ENOENT && !error_is_set())
         return 0;
-    if (result < 0)
-        return result;
-    return inode ? end(&cgroup) : remove_unsure(&cgroup);
+    if (fd < 0)
+        return fd;
+    return inode ? end(&cgroup, &fd) : remove_unsure(&cgroup, &fd);
 }
 
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result < 0)
-        return result;
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd < 0)
+        return fd;
     return number == SIGKILL ? cgroup_kill(&cgroup) : cgroup_signal(&cgroup, number);
 }
 
 int lifecycle_is_frozen(const struct lifecycle *lifecycle)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd == -ENOENT && !error_is_set())
         return 0;
-    result = result < 0 ? result : cgroup_is_frozen(&cgroup);
-    if (result != -ENOENT)
+    int result = fd < 0 ? fd : cgroup_is_frozen(fd);
+    if (result != -ENOENT && result != -ENODEV)
         return result;
     /* Somebody has removed it. */
     error_clear();
@@ -144,10 +148,10 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
         return fail_state(ESRCH, "%s: container not running", id);
     if (!freeze && lifecycle->status != STATUS_PAUSED)
         return fail_state(EINVAL, "%s: container not paused", id);
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd == -ENOENT && !error_is_set())
         return fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
-    if (result < 0)
-        return result;
+    if (fd < 0)
+        return fd;
     return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
 }

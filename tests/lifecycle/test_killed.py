@@ -102,7 +102,7 @@ class Killed(LifecycleTest):
     def delete(self, stepper):
         """Meanwhile, be a good parent to orphans: those of an exec that was killed are in the container's
         pid namespace, which does not end as long as one of them is not reaped."""
-        with open(self.out, "w+", encoding="utf-8") as out:
+        with open(f"{self.dir}/deleted", "w+", encoding="utf-8") as out:
             process = subprocess.Popen([self.shimbox, "--root", self.root, "delete", "--force", NAME],
                                        stdin=subprocess.DEVNULL, stdout=out, stderr=out)
             own = {process.pid, stepper.pid}
