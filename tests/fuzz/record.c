@@ -1,4 +1,5 @@
-/* Fuzz target: state.json. What is accepted can be told, and written, and is then read again.
+/* Fuzz target: state.json, and the note of a cgroup beside it. What is accepted can be told, and
+ * written, and is then read again.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <fcntl.h>
@@ -26,6 +27,8 @@ static void remove_folder(void)
     char path[96];
 
     snprintf(path, sizeof(path), "%s/" ID "/state.json", folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/" ID "/cgroup", folder);
     unlink(path);
     snprintf(path, sizeof(path), "%s/" ID, folder);
     rmdir(path);
@@ -64,6 +67,28 @@ static void check_again(struct state *state, const struct record *record)
     record_free(&again);
 }
 
+static void write_bytes(const struct state *state, const char *name, const uint8_t *data,
+                        size_t size)
+{
+    int fd = openat(state->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+        abort();
+    close(fd);
+}
+
+static void check_note(const struct state *state)
+{
+    autotext struct text text = {0};
+    uint64_t inode;
+    const char *path;
+
+    if (record_read_note(state, &text, &path, &inode) == 0 &&
+        (path[0] != '/' || path < text.data || path + strlen(path) > text.data + text.length ||
+         strchr(path, '\n')))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     autostate struct state state = NO_STATE;
@@ -71,11 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     open_entry(&state);
 
-    int fd = openat(state.fd, "state.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-        abort();
-    close(fd);
+    write_bytes(&state, "cgroup", data, size);
+    check_note(&state);
+    error_clear();
+    write_bytes(&state, "state.json", data, size);
 
     int result = record_read(&state, &record);
 
