@@ -174,7 +174,16 @@ build/debug/core.a: $(CORE:%.c=build/debug/obj/%.o)
 
 build/debug/tests/core/%: tests/core/%.c build/debug/core.a build/debug/obj/compile
 	@mkdir -p $(@D)
-	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -o $@ $< build/debug/core.a -lcmocka $(DEBUG_LIBRARIES)
+	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -o $@ $< $(LINKED) build/debug/core.a -lcmocka $(DEBUG_LIBRARIES)
+
+# The targets of tests/fuzz, all in one, with the inputs that they start from (tests/core/fuzz.c).
+REPLAYED := $(sort $(wildcard tests/fuzz/*.c))
+build/debug/replay/%.o: tests/fuzz/%.c build/debug/obj/compile
+	@mkdir -p $(@D)
+	$(Q)$(DEBUG_CC) $(DEBUG) -DLLVMFuzzerTestOneInput=fuzz_$* -MMD -MP -c $< -o $@
+build/debug/tests/core/fuzz: $(REPLAYED:tests/fuzz/%.c=build/debug/replay/%.o)
+build/debug/tests/core/fuzz: private DEBUG += -DTARGETS='$(foreach name,$(REPLAYED:tests/fuzz/%.c=%),TARGET($(name)))'
+build/debug/tests/core/fuzz: private LINKED = $(REPLAYED:tests/fuzz/%.c=build/debug/replay/%.o)
 
 # Facts from inside a container, told by a program that shares nothing with core.
 build/tests/probe: $(sort $(wildcard tests/probe/*.[ch])) $(OUT)/obj/compile

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "core/base/report.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
+#include "core/oci/json.h"
 #include "core/oci/passwd.h"
 
 struct list_options {
@@ -32,12 +34,19 @@ static const struct option options[] = {
 
 #define COLUMNS 6
 
+#define PARSER_BYTES (32 * JSON_DEPTH_MAX) /* json-c's stack */
+
 struct listing {
     bool json;
     bool quiet;
     struct text cells; /* of the table: strings that end with NUL, COLUMNS of them a row */
     struct text text;  /* the other forms */
     size_t width[COLUMNS];
+    struct lifecycle_host host;
+    /* Of the one before, and as large as what the parser takes: as long as there is one of each,
+       the allocator keeps their pages, which would come and go with every container. */
+    struct record last;
+    void *room;
     /* Most containers have the same owner: the one that was looked up last. */
     bool known;
     uint32_t owner;
@@ -105,7 +114,7 @@ static int visit(void *context, struct state *state)
 {
     struct listing *listing = context;
     autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
-    int result = lifecycle_take(&lifecycle, state);
+    int result = lifecycle_take(&lifecycle, state, &listing->host);
     const char *id = state_id(&lifecycle.state);
     /* Deleted while we were looking, or somebody is at it; then there is nothing to tell. */
     if (result < 0 &&
@@ -121,6 +130,9 @@ static int visit(void *context, struct state *state)
     pid_t pid = lifecycle.status == STATUS_STOPPED ? 0 : record->init.pid;
     add(listing, id, record, status_name(lifecycle.status), pid,
         owner_name(listing, record->owner));
+    record_free(&listing->last);
+    listing->last = *record;
+    lifecycle.record = (struct record){0};
     return 0;
 }
 
@@ -166,8 +178,11 @@ static int list(const struct call *call, struct listing *listing)
 
 static int run(const struct call *call)
 {
-    struct listing listing = {0};
+    struct listing listing = {.host = NO_LIFECYCLE_HOST, .room = malloc(PARSER_BYTES)};
     int result = list(call, &listing);
+    free(listing.room);
+    record_free(&listing.last);
+    lifecycle_host_close(&listing.host);
     text_free(&listing.cells);
     text_free(&listing.text);
     return result < 0 ? report_error(EXIT_LIFECYCLE) : EXIT_YES;

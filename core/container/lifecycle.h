@@ -12,6 +12,7 @@
 
 #include "core/container/record.h"
 #include "core/container/state.h"
+#include "core/linux/cgroup.h"
 
 enum status {
     STATUS_CREATING, /* somebody is at it */
@@ -22,14 +23,24 @@ enum status {
 };
 const char *status_name(enum status status);
 
+/* What is the same for all containers that one command looks up, once it is known. */
+struct lifecycle_host {
+    int proc;
+    char boot[RECORD_BOOT];
+    struct cgroup cgroup; /* the root of the mount */
+};
+#define NO_LIFECYCLE_HOST ((struct lifecycle_host){.proc = -1, .cgroup = NO_CGROUP})
+void lifecycle_host_close(struct lifecycle_host *host);
+
 /* A container that was looked up. */
 struct lifecycle {
+    struct lifecycle_host *host; /* the caller's; NULL: it is the only one */
     struct state state;
     struct record record;
     bool recorded;  /* there is a record; else its creation was begun, or was killed before that */
     bool this_boot; /* the record is of it */
     enum status status;
-    int proc; /* /proc */
+    int proc; /* /proc; the host's, if there is one */
 };
 #define NO_LIFECYCLE ((struct lifecycle){.state = NO_STATE, .proc = -1})
 
@@ -38,8 +49,8 @@ struct lifecycle {
  * Other errors leave it open as well: a record that cannot be used. Close it in any case. */
 int lifecycle_open(struct lifecycle *lifecycle, const char *root, const char *id);
 
-/* Look at an entry that is open already (taken over). */
-int lifecycle_take(struct lifecycle *lifecycle, struct state *state);
+/* Look at an entry that is open already (taken over). host: NULL where it is the only one. */
+int lifecycle_take(struct lifecycle *lifecycle, struct state *state, struct lifecycle_host *host);
 
 /* Lock it, and look again. */
 int lifecycle_lock(struct lifecycle *lifecycle);
@@ -93,7 +104,7 @@ int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path
 /* The same of the cgroup that its first process is in, if that is the container's or one below. */
 int lifecycle_open_own_cgroup(const struct lifecycle *lifecycle);
 
-/* Kill what is in it, and remove it, if it has one. */
+/* Kill what is in it, and remove it, if it has one; or the one that was noted. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
 
 /* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is

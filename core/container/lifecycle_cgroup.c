@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,8 +19,9 @@
 /* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
 #define PATIENCE 10000
 
-/* Once it is empty, another container's may have taken its place and name. Results as below. */
-static int check_inode(const struct lifecycle *lifecycle, struct cgroup *cgroup)
+/* Open it. Once it is empty, another container's may have taken its place and name. inode: 0: not
+ * known. Returns its descriptor, or as below. */
+static int open_checked(struct cgroup *cgroup, uint64_t inode)
 {
     struct stat status;
     autoclose int fd = cgroup_open(cgroup);
@@ -31,26 +33,43 @@ static int check_inode(const struct lifecycle *lifecycle, struct cgroup *cgroup)
         return fd;
     if (fstat(fd, &status) < 0)
         return fail(errno, "cannot examine cgroup %s", cgroup->path);
-    return status.st_ino == lifecycle->record.cgroup_inode ? 0 : -ENOENT;
+    return !inode || status.st_ino == inode ? take_fd(&fd) : -ENOENT;
 }
 
-/* Find it. Returns 0, -ENOENT (not recorded) where it has none, or a negative errno (recorded). */
-static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
+static int find_place(const struct lifecycle *lifecycle, const char *path, struct cgroup *cgroup)
 {
-    if (!lifecycle->recorded || !lifecycle->this_boot || !lifecycle->record.cgroup[0])
-        return -ENOENT;
+    struct lifecycle_host *host = lifecycle->host;
+    if (host && host->cgroup.root >= 0)
+        return cgroup_beside(cgroup, &host->cgroup, path);
     autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (self < 0)
         return fail(errno, "cannot open /proc/self");
-    int result = cgroup_find(cgroup, self, lifecycle->record.cgroup);
-    return result < 0 ? result : check_inode(lifecycle, cgroup);
+    int result = cgroup_find(cgroup, self, path);
+    return result == 0 && host ? cgroup_beside(&host->cgroup, cgroup, "/") : result;
+}
+
+/* Find and open the one that is there. Returns its descriptor, -ENOENT (not recorded) where there
+ * is none, or a negative errno (recorded). */
+static int find_there(const struct lifecycle *lifecycle, const char *path, uint64_t inode,
+                      struct cgroup *cgroup)
+{
+    int result = find_place(lifecycle, path, cgroup);
+    return result < 0 ? result : open_checked(cgroup, inode);
+}
+
+/* That of the container. Results likewise. */
+static int find_cgroup(const struct lifecycle *lifecycle, struct cgroup *cgroup)
+{
+    const struct record *record = &lifecycle->record;
+    if (!lifecycle->recorded || !lifecycle->this_boot || !record->cgroup[0])
+        return -ENOENT;
+    return find_there(lifecycle, record->cgroup, record->cgroup_inode, cgroup);
 }
 
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    return result < 0 ? result : cgroup_open(&cgroup);
+    return find_cgroup(lifecycle, &cgroup);
 }
 
 int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path)
@@ -69,54 +88,80 @@ int lifecycle_open_own_cgroup(const struct lifecycle *lifecycle)
     autocgroup struct cgroup cgroup = NO_CGROUP;
     autocgroup struct cgroup own = NO_CGROUP;
     char pid[16];
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result < 0)
-        return result;
+    autoclose int top = find_cgroup(lifecycle, &cgroup);
+    if (top < 0)
+        return top;
     snprintf(pid, sizeof(pid), "%d", (int)lifecycle->record.init.pid);
     autoclose int process = openat(lifecycle->proc, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (process < 0 || !cgroup_holds(&cgroup, process))
         return -ENOENT;
-    result = cgroup_find(&own, process, "");
+    int result = cgroup_find(&own, process, "");
     return result < 0 ? result : cgroup_open(&own);
 }
 
-/* Whatever is in it is killed. Somebody who wants the name may look whether it can be removed. */
-int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
+/* Who was killed between noting the path and making the cgroup has nobody in it: one that is in
+ * use, or about to be, is somebody else's. */
+static int remove_unsure(struct cgroup *cgroup, int *fd)
 {
-    autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
-        return 0;
-    if (result < 0)
-        return result;
-    autoclose int fd = cgroup_open(&cgroup);
-    result = fd < 0 ? fd : cgroup_lock(&fd, PATIENCE);
-    if (result == -ENOENT) {
+    int result = cgroup_lock(fd, 0);
+    if (result == 0 && cgroup_is(cgroup, *fd))
+        result = cgroup_delete(cgroup);
+    if (result == -ENOENT || result == -EAGAIN || result == -EBUSY) {
         error_clear();
         return 0;
     }
+    return result < 0 && !error_is_set() ? fail(-result, "cannot lock cgroup %s", cgroup->path)
+                                         : result;
+}
+
+/* Whatever is in it is killed. Somebody who wants the name may look whether it can be removed. */
+static int end(struct cgroup *cgroup, int *fd)
+{
+    int result = cgroup_lock(fd, PATIENCE);
+    if (result == -ENOENT)
+        return 0;
     if (result < 0)
-        return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup.path);
-    return cgroup_is(&cgroup, fd) ? cgroup_end(&cgroup) : 0;
+        return fail(-result, "cannot lock cgroup %s", cgroup->path);
+    return cgroup_is(cgroup, *fd) ? cgroup_end(cgroup) : 0;
+}
+
+/* Until the record has it, it is noted. */
+int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    autotext struct text note = {0};
+    const char *path = NULL;
+    uint64_t inode = 1;
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (lifecycle->recorded && lifecycle->this_boot && !lifecycle->record.cgroup[0]) {
+        fd = record_read_note(&lifecycle->state, &note, &path, &inode);
+        if (fd == 0)
+            fd = find_there(lifecycle, path, inode, &cgroup);
+    }
+    if (fd == -ENOENT && !error_is_set())
+        return 0;
+    if (fd < 0)
+        return fd;
+    return inode ? end(&cgroup, &fd) : remove_unsure(&cgroup, &fd);
 }
 
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result < 0)
-        return result;
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd < 0)
+        return fd;
     return number == SIGKILL ? cgroup_kill(&cgroup) : cgroup_signal(&cgroup, number);
 }
 
 int lifecycle_is_frozen(const struct lifecycle *lifecycle)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd == -ENOENT && !error_is_set())
         return 0;
-    result = result < 0 ? result : cgroup_is_frozen(&cgroup);
-    if (result != -ENOENT)
+    int result = fd < 0 ? fd : cgroup_is_frozen(fd);
+    if (result != -ENOENT && result != -ENODEV)
         return result;
     /* Somebody has removed it. */
     error_clear();
@@ -131,10 +176,10 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
         return fail_state(ESRCH, "%s: container not running", id);
     if (!freeze && lifecycle->status != STATUS_PAUSED)
         return fail_state(EINVAL, "%s: container not paused", id);
-    int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd == -ENOENT && !error_is_set())
         return fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
-    if (result < 0)
-        return result;
+    if (fd < 0)
+        return fd;
     return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -31,6 +32,7 @@
 #define PID_MAX   (1U << 22)
 
 static const char file_name[] = "state.json";
+static const char note_name[] = "cgroup";
 
 int record_boot(char boot[RECORD_BOOT])
 {
@@ -198,20 +200,62 @@ void record_tell(const struct record *record, const char *status, pid_t pid, con
 }
 
 /* Nobody else may have written it: what it says is done with our rights. */
-static int open_record(const struct state *state, struct text *text)
+static int open_record(const struct state *state, const char *name, struct text *text)
 {
     autoclose int fd =
-        openat(state->fd, file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        openat(state->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? -ENOENT : fail(errno, "cannot open %s", file_name);
+        return errno == ENOENT ? -ENOENT : fail(errno, "cannot open %s", name);
     struct stat status;
     if (fstat(fd, &status) < 0)
-        return fail(errno, "cannot examine %s", file_name);
+        return fail(errno, "cannot examine %s", name);
     if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
         (status.st_mode & (S_IWGRP | S_IWOTH)))
         return fail(EPERM, "cannot trust %s, which is not a file that uid %u alone can write to",
-                    file_name, geteuid());
-    return read_all(fd, file_name, BYTES_MAX, text);
+                    name, geteuid());
+    return read_all(fd, name, BYTES_MAX, text);
+}
+
+/* ---- the note ---- */
+
+int record_open_note(int directory)
+{
+    int fd = openat(directory, note_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd < 0 ? fail(errno, "cannot note the cgroup") : fd;
+}
+
+/* Over what was there, in one call and without making it empty before: there is always one of the
+ * two. What is left of a longer one comes behind the end of the line. */
+int record_note_cgroup(int note, const char *path, uint64_t inode)
+{
+    autotext struct text line = {0};
+    text_append_format(&line, "%020llu %s\n", (unsigned long long)inode, path);
+    if (line.failed)
+        return fail(ENOMEM, "cannot note the cgroup");
+    ssize_t count = pwrite(note, line.data, line.length, 0);
+    return count == (ssize_t)line.length ? 0
+                                         : fail(count < 0 ? errno : EIO, "cannot note the cgroup");
+}
+
+int record_read_note(const struct state *state, struct text *text, const char **path,
+                     uint64_t *inode)
+{
+    int result = open_record(state, note_name, text);
+    if (result < 0)
+        return result;
+    char *end;
+    char *line_end = strchr(text->data, '\n');
+    *inode = strtoull(text->data, &end, 10);
+    if (!line_end || end[0] != ' ' || end[1] != '/')
+        return -ENOENT;
+    *line_end = '\0';
+    *path = end + 1;
+    return 0;
+}
+
+void record_forget_note(int directory)
+{
+    unlinkat(directory, note_name, 0);
 }
 
 static int read_process(struct record_process *process, const struct json_field *root,
@@ -312,7 +356,7 @@ int record_read(const struct state *state, struct record *record)
     autotext struct text text = {0};
     *record = (struct record){.version = "", .bundle = "", .rootfs = "", .cgroup = ""};
     step("read the state");
-    int result = open_record(state, &text);
+    int result = open_record(state, file_name, &text);
     if (result == -ENOENT && !error_is_set())
         return result;
     if (result == 0) {

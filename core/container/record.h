@@ -59,6 +59,21 @@ int record_init(struct record *record, const struct config *config, const char *
  * or a negative errno (recorded). */
 int record_write(struct state *state, const struct record *record);
 
+/* Beside the record: where the container's cgroup is about to be made (inode 0), or has been, until
+ * the record has it. Not synced: no cgroup outlives what a kernel that goes down has not written.
+ * Opened in the directory of the entry. Returns a descriptor, or a negative errno (recorded), as
+ * does the other one. */
+int record_open_note(int directory);
+int record_note_cgroup(int note, const char *path, uint64_t inode);
+
+/* What was noted: *path lies in *text. Returns 0, -ENOENT (not recorded) when nothing is, or
+ * another negative errno (recorded). */
+int record_read_note(const struct state *state, struct text *text, const char **path,
+                     uint64_t *inode);
+
+/* Nothing came of it. */
+void record_forget_note(int directory);
+
 /* Read it from the entry, and check it: it belongs to us alone, is of the right version, and about
  * this ID. Returns 0 or a negative errno (recorded, but for -ENOENT: there is none). Free it. */
 int record_read(const struct state *state, struct record *record);

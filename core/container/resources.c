@@ -18,6 +18,7 @@
 #include "core/base/report.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/record.h"
 #include "core/linux/capability.h"
 #include "core/linux/device_filter.h"
 #include "core/linux/sys.h"
@@ -64,6 +65,8 @@ int resources_create(struct container *container)
     if (result == 0)
         return 0;
     resources_remove(container);
+    if (container->state >= 0)
+        record_forget_note(container->state);
     if (container->cgroup.optional) {
         error_clear();
         return 0;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -16,6 +17,7 @@
 #include "core/base/report.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/record.h"
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
@@ -72,6 +74,18 @@ static int drop_old(struct container *container, int process)
     return dropped ? leave_out(container, what) : 0;
 }
 
+/* For who finds what is left when this process has been killed. inode: 0: not made yet. */
+static int note(const struct container *container, int file, int made)
+{
+    const struct cgroup *place = &container->cgroup.place;
+    struct stat status = {0};
+    if (file < 0)
+        return 0;
+    if (made >= 0 && fstat(made, &status) < 0)
+        return fail(errno, "cannot examine cgroup %s", place->path);
+    return record_note_cgroup(file, place->path + place->mount, status.st_ino);
+}
+
 /* A cgroup of that path, with nobody in it. */
 static int make(struct container *container, int process, bool exclusive)
 {
@@ -79,6 +93,12 @@ static int make(struct container *container, int process, bool exclusive)
     struct cgroup_wish wish = {
         .settings = &cgroup->settings.list, .only_enable = true, .exclusive = exclusive};
     step("make the cgroup %s", cgroup->place.path);
+    autoclose int file = container->state < 0 ? -1 : record_open_note(container->state);
+    if (container->state >= 0 && file < 0)
+        return file;
+    int noted = note(container, file, -1);
+    if (noted < 0)
+        return noted;
     autoclose int fd = cgroup_make(&cgroup->place, process, &wish);
     autotext struct text events = {0};
     int result = fd < 0 || exclusive ? fd : read_file(fd, "cgroup.events", 4096, &events);
@@ -89,7 +109,7 @@ static int make(struct container *container, int process, bool exclusive)
     if (result < 0)
         return result;
     cgroup->fd = take_fd(&fd);
-    return 0;
+    return note(container, file, cgroup->fd);
 }
 
 /* Remove a cgroup that was left behind by one that was killed. Returns 0, -EAGAIN (not recorded)

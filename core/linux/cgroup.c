@@ -117,6 +117,18 @@ int cgroup_find(struct cgroup *cgroup, int process, const char *path)
                                                      : fail(ENAMETOOLONG, "cannot use %s", path);
 }
 
+int cgroup_beside(struct cgroup *cgroup, const struct cgroup *found, const char *path)
+{
+    *cgroup = NO_CGROUP;
+    cgroup->root = fcntl(found->root, F_DUPFD_CLOEXEC, 0);
+    if (cgroup->root < 0)
+        return fail(errno, "cannot open cgroup %s", path);
+    cgroup->mount = found->mount;
+    int length = snprintf(cgroup->path, PATH_MAX, "%.*s%s", (int)found->mount, found->path,
+                          strcmp(path, "/") == 0 ? "" : path);
+    return length < PATH_MAX ? 0 : fail(ENAMETOOLONG, "cannot use %s", path);
+}
+
 int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
 {
     struct statfs system;
@@ -155,7 +167,16 @@ int cgroup_open_parent(struct cgroup *cgroup, const char **name)
 
 int cgroup_open(struct cgroup *cgroup)
 {
+    const struct open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+    };
+    const char *path = cgroup->path + cgroup->mount;
     const char *name;
+    /* Whatever is in the way of this (a filter, too) is told by the walk. */
+    int found = path[0] == '/' && path[1] ? sys_openat2(cgroup->root, path + 1, &how) : -1;
+    if (found >= 0)
+        return found;
     autoclose int parent = cgroup_open_parent(cgroup, &name);
     if (parent < 0)
         return parent;

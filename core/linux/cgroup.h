@@ -34,6 +34,9 @@ struct cgroup {
  * caller closes. */
 int cgroup_find(struct cgroup *cgroup, int process, const char *path);
 void cgroup_close(struct cgroup *cgroup);
+
+/* The place of another one below the mount of one that was found. path: absolute. Likewise. */
+int cgroup_beside(struct cgroup *cgroup, const struct cgroup *found, const char *path);
 #define autocgroup __attribute__((cleanup(cgroup_close)))
 
 /* Names between single slashes, none of them "." or ".."; "/" is the root. For the command line:
@@ -124,8 +127,8 @@ int cgroup_processes(struct cgroup *cgroup, struct text *pids);
 int cgroup_freeze(struct cgroup *cgroup, unsigned milliseconds);
 int cgroup_thaw(struct cgroup *cgroup, unsigned milliseconds);
 
-/* Returns 1, 0, or a negative errno (recorded). */
-int cgroup_is_frozen(struct cgroup *cgroup);
+/* directory: its descriptor. Returns 1, 0, or a negative errno (recorded). */
+int cgroup_is_frozen(int directory);
 
 /* Send a signal to all processes in it and below but the calling one; they are frozen meanwhile, so
  * that none is missed. Returns 0 or a negative errno (recorded). */

@@ -1,7 +1,8 @@
 // peak: the highest peak resident size, in KiB, of a command's processes.
 // SPDX-License-Identifier: Apache-2.0
 //
-// peak COMMAND [ARG...]      output of COMMAND goes to /dev/null; ends with 1 when COMMAND fails
+// peak [--first] COMMAND [ARG...]    output of COMMAND goes to /dev/null; ends with 1 when COMMAND
+// fails. --first: without waiting for what COMMAND leaves running, which goes on, and counts so far
 //
 // Since Linux 6.2 the ru_maxrss of a small process is wrong by up to some hundred KiB (often 0), as
 // it comes from per-CPU counters that are not summed. So every process is traced, and VmHWM is read
@@ -23,11 +24,13 @@
 
 // <sys/ptrace.h> and <linux/ptrace.h> exclude each other; options of ptrace(2) by number.
 enum {
-    options = 0x10005f, // sysgood fork vfork clone exec exit exitkill
+    options = 0x5f, // sysgood fork vfork clone exec exit
+    exit_kill = 0x100000,
     request_listen = 0x4208,
     request_seize = 0x4206,
     request_syscall = 24,
     syscall_stop = SIGTRAP | 0x80,
+    most_processes = 64,
 };
 
 static long trace(long request, pid_t pid, unsigned long address, uintptr_t data)
@@ -63,7 +66,7 @@ static int enters_exec(pid_t pid)
            (info.entry.nr == SYS_execve || info.entry.nr == SYS_execveat);
 }
 
-static pid_t start(char **command)
+static pid_t start(char **command, unsigned more)
 {
     int ends[2], null = open_null();
     char byte;
@@ -82,7 +85,7 @@ static pid_t start(char **command)
         perror(command[0]);
         _exit(127);
     }
-    if (trace(request_seize, pid, 0, options) < 0) {
+    if (trace(request_seize, pid, 0, options | more) < 0) {
         perror("peak: ptrace");
         exit(1);
     }
@@ -94,20 +97,27 @@ static pid_t start(char **command)
 int main(int argc, char **argv)
 {
     long peak = 0, own = 0;
-    int status, code = 1, started = 0;
-    pid_t first, pid;
+    int status, code = 1, started = 0, only = argc > 1 && strcmp(argv[1], "--first") == 0;
+    pid_t first, pid, others[most_processes];
+    size_t count = 0;
 
-    if (argc < 2) {
-        fprintf(stderr, "usage: peak COMMAND [ARG...]\n");
+    if (argc < 2 + only) {
+        fprintf(stderr, "usage: peak [--first] COMMAND [ARG...]\n");
         return 2;
     }
-    first = start(argv + 1);
+    first = start(argv + 1 + only, only ? 0 : exit_kill);
     while ((pid = waitpid(-1, &status, __WALL)) > 0) {
         int signal = 0, event;
 
         if (!WIFSTOPPED(status)) {
             code = pid == first ? status : code;
+            if (pid == first && only) {
+                break;
+            }
             continue;
+        }
+        if (pid != first && (count == 0 || others[count - 1] != pid) && count < most_processes) {
+            others[count++] = pid;
         }
         event = status >> 16;
         if (pid == first && event == PTRACE_EVENT_EXEC) {
@@ -124,6 +134,10 @@ int main(int argc, char **argv)
             signal = WSTOPSIG(status);
         }
         trace(request_syscall, pid, 0, (uintptr_t)signal);
+    }
+    while (count > 0) { // of those that have ended there is nothing more to read
+        own = read_peak(others[--count]);
+        peak = own > peak ? own : peak;
     }
     printf("%ld\n", peak);
     return code != 0;

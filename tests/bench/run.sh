@@ -187,6 +187,8 @@ if [ -x "$shimbox" ]; then
         "$work/bundle/config.json" >"$work/scale/config.json"
     python3 "$here/scale.py" "$tools" "$work/scale" "${SCALE_ROUNDS:-$rounds}" "$shimbox" \
         "$(command -v crun || true)"
+    python3 "$here/lifecycle.py" "$tools" "$work/scale" "${LIFECYCLE_ROUNDS:-$rounds}" "$shimbox" \
+        "$(command -v crun || true)" "$(command -v runc || true)"
     python3 "$here/toolbox.py" "$tools" "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$shimbox"
     python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \

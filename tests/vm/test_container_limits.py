@@ -80,7 +80,7 @@ class Limits(Containers):
     def test_little_memory(self):
         """The set-up is not what a limit is for."""
         self.keep_top()
-        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 512 << 10, "swap": 512 << 10}))["uid"], "0")
+        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10}))["uid"], "0")
 
     def test_check_before(self):
         self.keep_top()
