@@ -114,7 +114,7 @@ SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c)
         resources.c image_config.c json_build.c quantity.c spec%) \
     $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c exec.c features.c \
         inspect.c kill.c list.c pause.c ps.c restore.c resume.c rootless-check.c spec.c start.c \
-        state.c)
+        state.c update.c)
 OFTEN := $(filter-out $(SELDOM),$(SOURCES))
 PLACED := $(filter $(SELDOM),$(SOURCES)) \
     $(foreach folder,core/oci core/container applets core/linux core/base small,$(filter $(folder)/%,$(OFTEN)))

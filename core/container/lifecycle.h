@@ -77,17 +77,21 @@ void lifecycle_discard(struct lifecycle *lifecycle);
  * (recorded). */
 int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze);
 
+/* Give it other limits, as resources_update() has it. Lock it before. Returns 0 or a negative errno
+ * (recorded). */
+struct resources;
+int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *resources);
+
 /* ---- for the parts of this ---- */
 
 /* By its cgroup, whether it is frozen: 1, 0 (also without one), or a negative errno (recorded). */
 int lifecycle_is_frozen(const struct lifecycle *lifecycle);
 /* A signal to all in it. -ENOENT (not recorded): it has none. */
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number);
-/* Kill what is in it, and remove it, if it has one. */
 /* A descriptor of its cgroup, O_PATH. Returns it, -ENOENT (not recorded) where it has none, or
  * another negative errno (recorded). */
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle);
-
+/* Kill what is in it, and remove it, if it has one. */
 int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
 
 /* For who claims an ID, and has the lock: remove what a killed process has left there, unless it is

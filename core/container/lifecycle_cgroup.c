@@ -12,6 +12,7 @@
 #include "core/base/own.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
+#include "core/container/resources.h"
 #include "core/linux/cgroup.h"
 
 /* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
@@ -95,6 +96,12 @@ int lifecycle_is_frozen(const struct lifecycle *lifecycle)
     return 0;
 }
 
+static int fail_without(const struct lifecycle *lifecycle)
+{
+    return fail_state(ENOENT, "%s: the container has no cgroup of its own",
+                      state_id(&lifecycle->state));
+}
+
 int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
@@ -104,9 +111,28 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
     if (!freeze && lifecycle->status != STATUS_PAUSED)
         return fail_state(EINVAL, "%s: container not paused", id);
     int result = find_cgroup(lifecycle, &cgroup);
-    if (result == -ENOENT && !error_is_set())
-        return fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
     if (result < 0)
-        return result;
+        return error_is_set() ? result : fail_without(lifecycle);
     return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
+}
+
+int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *resources)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    if (lifecycle->status == STATUS_STOPPED || lifecycle->status == STATUS_CREATING)
+        return fail_state(ESRCH, "%s: container not running", state_id(&lifecycle->state));
+    int result = find_cgroup(lifecycle, &cgroup);
+    if (result < 0)
+        return error_is_set() ? result : fail_without(lifecycle);
+    /* So that a `run` in the foreground does not remove it meanwhile. */
+    autoclose int fd = cgroup_open(&cgroup);
+    result = fd < 0 ? fd : cgroup_lock(&fd, PATIENCE);
+    if (result < 0)
+        return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup.path);
+    if (!cgroup_is(&cgroup, fd))
+        return fail_without(lifecycle);
+    autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (self < 0)
+        return fail(errno, "cannot open /proc/self");
+    return resources_update(&cgroup, self, resources);
 }
