@@ -106,15 +106,15 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(shell mkdir -p $(
 SELDOM := $(addprefix core/base/,completion.c help.c install.c manual.c table.c) \
     core/container/check% core/container/inspect% core/container/lifecycle% \
     $(addprefix core/container/,foreign.c hooks.c join.c keeper.c record.c resources% seccomp.c \
-        start.c state.c told.c) \
+        start.c state.c stats.c told.c watch.c) \
     $(addprefix core/linux/,boot% cgroup% console_socket.c copy.c device_filter.c listen.c \
         packet.c seccomp% kernel_command.c privilege_dump.c process_status.c \
         rootless.c superblock.c) \
     $(addprefix core/oci/,config_resources.c config_seccomp.c exec_document.c hooks.c \
         resources.c image_config.c json_build.c quantity.c spec%) \
-    $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c exec.c features.c \
+    $(addprefix applets/,boot.c checkpoint.c container-init.c create.c delete.c events.c exec.c features.c \
         inspect.c kill.c list.c pause.c ps.c restore.c resume.c rootless-check.c spec.c start.c \
-        state.c update.c)
+        state.c stats.c update.c)
 OFTEN := $(filter-out $(SELDOM),$(SOURCES))
 PLACED := $(filter $(SELDOM),$(SOURCES)) \
     $(foreach folder,core/oci core/container applets core/linux core/base small,$(filter $(folder)/%,$(OFTEN)))
