@@ -42,6 +42,7 @@ struct listing {
     bool known;
     uint32_t owner;
     char name[PASSWD_NAME_MAX];
+    struct lifecycle_view view;
 };
 
 static const char *owner_name(struct listing *listing, uint32_t owner)
@@ -105,7 +106,7 @@ static int visit(void *context, struct state *state)
 {
     struct listing *listing = context;
     autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
-    int result = lifecycle_take(&lifecycle, state);
+    int result = lifecycle_take(&lifecycle, state, &listing->view);
     const char *id = state_id(&lifecycle.state);
     /* Deleted while we were looking, or somebody is at it; then there is nothing to tell. */
     if (result < 0 &&
@@ -166,10 +167,11 @@ static int list(const struct call *call, struct listing *listing)
 
 static int run(const struct call *call)
 {
-    struct listing listing = {0};
+    struct listing listing = {.view = NO_LIFECYCLE_VIEW};
     int result = list(call, &listing);
     text_free(&listing.cells);
     text_free(&listing.text);
+    lifecycle_view_close(&listing.view);
     return result < 0 ? report_error(EXIT_LIFECYCLE) : EXIT_YES;
 }
 

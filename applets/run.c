@@ -198,7 +198,7 @@ static int run_detached(struct keeper *keeper)
     int result = keeper_create(keeper);
     if (result < 0)
         return result;
-    result = lifecycle_take(&lifecycle, keeper->state);
+    result = lifecycle_take(&lifecycle, keeper->state, NULL);
     if (result == 0)
         result = keeper_start(&lifecycle);
     if (result < 0)

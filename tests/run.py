@@ -37,7 +37,7 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_engine", "te
         "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 # Files whose debug run belongs to the full tier (or to who names them): races, engines, and tables
 # whose rows go ways that the sanitizers see elsewhere.
-SELDOM_DEBUG = {"chain", "rootless", "test_killed", "test_paths", "test_podman", "test_quantity",
+SELDOM_DEBUG = {"chain", "rootless", "test_killed", "test_list", "test_paths", "test_podman", "test_quantity",
                 "test_setpriv"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).

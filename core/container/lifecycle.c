@@ -48,11 +48,12 @@ static int is_alive(int proc, const struct record_process *process, bool *fresh)
     return stat.start == process->start && stat.state != 'Z' && stat.state != 'X';
 }
 
-static int is_this_boot(const struct record *record)
+static int is_this_boot(const struct lifecycle *lifecycle)
 {
     char boot[RECORD_BOOT];
-    int result = record_boot(boot);
-    return result < 0 ? result : strcmp(boot, record->boot) == 0;
+    char *present = lifecycle->view ? lifecycle->view->boot : boot;
+    int result = present != boot && *present ? 0 : record_boot(present);
+    return result < 0 ? result : strcmp(present, lifecycle->record.boot) == 0;
 }
 
 /* Its first process executes nothing but the program: until then it is that of a created one. */
@@ -60,7 +61,7 @@ static int find_status(struct lifecycle *lifecycle)
 {
     const struct record *record = &lifecycle->record;
     bool fresh = false;
-    int alive = is_this_boot(record);
+    int alive = is_this_boot(lifecycle);
     lifecycle->this_boot = alive > 0;
     if (alive > 0)
         alive = is_alive(lifecycle->proc, &record->init, &fresh);
@@ -101,6 +102,27 @@ static int fail_unrecorded(struct lifecycle *lifecycle)
 }
 
 /* What is told of processes is in the /proc of our own pid namespace only. */
+static int open_proc(struct lifecycle *lifecycle)
+{
+    struct lifecycle_view *view = lifecycle->view;
+    if (lifecycle->proc < 0 && view)
+        lifecycle->proc = view->proc;
+    if (lifecycle->proc >= 0)
+        return 0;
+    autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0)
+        return fail(errno, "cannot open /proc");
+    if (!process_knows_proc(proc)) {
+        int result = fail(ENOTSUP, "cannot find processes in the /proc of another pid namespace");
+        error_hint("mount one: mount -t proc proc /proc");
+        return result;
+    }
+    lifecycle->proc = take_fd(&proc);
+    if (view)
+        view->proc = lifecycle->proc;
+    return 0;
+}
+
 static int look(struct lifecycle *lifecycle)
 {
     record_free(&lifecycle->record);
@@ -112,22 +134,14 @@ static int look(struct lifecycle *lifecycle)
     if (result < 0)
         return result;
     lifecycle->recorded = true;
-    if (lifecycle->proc < 0) {
-        lifecycle->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (lifecycle->proc < 0)
-            return fail(errno, "cannot open /proc");
-    }
-    if (!process_knows_proc(lifecycle->proc)) {
-        result = fail(ENOTSUP, "cannot find processes in the /proc of another pid namespace");
-        error_hint("mount one: mount -t proc proc /proc");
-        return result;
-    }
-    return find_status(lifecycle);
+    result = open_proc(lifecycle);
+    return result < 0 ? result : find_status(lifecycle);
 }
 
-int lifecycle_take(struct lifecycle *lifecycle, struct state *state)
+int lifecycle_take(struct lifecycle *lifecycle, struct state *state, struct lifecycle_view *view)
 {
     *lifecycle = NO_LIFECYCLE;
+    lifecycle->view = view;
     lifecycle->state = *state;
     *state = NO_STATE;
     return look(lifecycle);
@@ -156,7 +170,14 @@ void lifecycle_close(struct lifecycle *lifecycle)
 {
     record_free(&lifecycle->record);
     state_release(&lifecycle->state);
-    close_fd(&lifecycle->proc);
+    if (!lifecycle->view)
+        close_fd(&lifecycle->proc);
+}
+
+void lifecycle_view_close(struct lifecycle_view *view)
+{
+    close_fd(&view->proc);
+    cgroup_close(&view->tree);
 }
 
 /* Once there is a descriptor, and the process is the right one, nothing else can be meant by it. */
@@ -169,7 +190,7 @@ int lifecycle_pidfd(const struct lifecycle *lifecycle)
         return !init->pid || errno == ESRCH || errno == EINVAL
                    ? -ESRCH
                    : fail(errno, "cannot get hold of process %d", (int)init->pid);
-    int alive = is_this_boot(&lifecycle->record);
+    int alive = is_this_boot(lifecycle);
     if (alive > 0)
         alive = is_alive(lifecycle->proc, init, &fresh);
     return alive > 0 ? take_fd(&pidfd) : alive < 0 ? alive : -ESRCH;
@@ -315,7 +336,7 @@ static bool is_left_over(const struct lifecycle *lifecycle)
     bool fresh;
     if (lifecycle->status != STATUS_STOPPED || !record->runner.pid)
         return false;
-    int alive = is_this_boot(record);
+    int alive = is_this_boot(lifecycle);
     if (alive > 0)
         alive = is_alive(lifecycle->proc, &record->runner, &fresh);
     return alive == 0;
@@ -324,7 +345,7 @@ static bool is_left_over(const struct lifecycle *lifecycle)
 int lifecycle_sweep(struct state *state)
 {
     autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
-    int result = lifecycle_take(&lifecycle, state);
+    int result = lifecycle_take(&lifecycle, state, NULL);
     if (result == -ENOENT && !lifecycle.recorded) {
         error_clear();
         result = state_clear(&lifecycle.state);

@@ -12,6 +12,7 @@
 
 #include "core/container/record.h"
 #include "core/container/state.h"
+#include "core/linux/cgroup.h"
 
 enum status {
     STATUS_CREATING, /* somebody is at it */
@@ -22,6 +23,16 @@ enum status {
 };
 const char *status_name(enum status status);
 
+/* What is the same for all containers, for who looks at many of them: found out when the first one
+ * needs it. */
+struct lifecycle_view {
+    int proc; /* /proc, of our own pid namespace; -1: not yet opened */
+    char boot[RECORD_BOOT];
+    struct cgroup tree; /* the mounted root of version 2, if there is one */
+};
+#define NO_LIFECYCLE_VIEW ((struct lifecycle_view){.proc = -1, .tree = {.root = -1}})
+void lifecycle_view_close(struct lifecycle_view *view);
+
 /* A container that was looked up. */
 struct lifecycle {
     struct state state;
@@ -29,7 +40,8 @@ struct lifecycle {
     bool recorded;  /* there is a record; else its creation was begun, or was killed before that */
     bool this_boot; /* the record is of it */
     enum status status;
-    int proc; /* /proc */
+    int proc;                    /* /proc */
+    struct lifecycle_view *view; /* to which that belongs; NULL: it is the container's own */
 };
 #define NO_LIFECYCLE ((struct lifecycle){.state = NO_STATE, .proc = -1})
 
@@ -38,8 +50,9 @@ struct lifecycle {
  * Other errors leave it open as well: a record that cannot be used. Close it in any case. */
 int lifecycle_open(struct lifecycle *lifecycle, const char *root, const char *id);
 
-/* Look at an entry that is open already (taken over). */
-int lifecycle_take(struct lifecycle *lifecycle, struct state *state);
+/* Look at an entry that is open already (taken over). view: what is known of all containers, to be
+ * closed after the last one; or NULL. */
+int lifecycle_take(struct lifecycle *lifecycle, struct state *state, struct lifecycle_view *view);
 
 /* Lock it, and look again. */
 int lifecycle_lock(struct lifecycle *lifecycle);

@@ -132,6 +132,11 @@ int resources_check_memory(int fd, const char *path, const struct resources *res
     if (!resources->check_memory || resources->memory_limit <= 0)
         return 0;
     int result = read_file(fd, "memory.current", 64, &text);
+    if (result == -ENOENT) {
+        /* The controller is about to be enabled, and has counted nothing. */
+        error_clear();
+        return 0;
+    }
     if (result < 0)
         return result;
     unsigned long long used = strtoull(text.data ? text.data : "", NULL, 10);

@@ -91,25 +91,32 @@ static int is_current(int directory, const char *name, int fd)
 }
 
 /* Absolute by the kernel's word, since the working directory changes. */
-static int find_path(struct state *state)
+static int find_path(int fd, char **path)
 {
     char link[32];
-    char path[PATH_MAX];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", state->fd);
-    ssize_t length = readlink(link, path, sizeof(path) - 1);
+    char text[PATH_MAX];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, text, sizeof(text) - 1);
     if (length < 0)
         return fail(errno, "cannot find out where the state of a container is");
-    path[length] = '\0';
-    state->path = strdup(path);
-    return state->path ? 0 : fail(ENOMEM, "cannot open the state of a container");
+    text[length] = '\0';
+    *path = strdup(text);
+    return *path ? 0 : fail(ENOMEM, "cannot open the state of a container");
 }
 
-static int open_entry(struct state *state, int root, const char *id)
+/* path: of the root, absolute; or NULL, to be found out. */
+static int open_entry(struct state *state, int root, const char *path, const char *id)
 {
     state->fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (state->fd < 0)
         return errno == ENOENT ? -ENOENT : fail(errno, "cannot open the state of container %s", id);
-    int result = find_path(state);
+    int result = 0;
+    if (!path) {
+        result = find_path(state->fd, &state->path);
+    } else if (asprintf(&state->path, "%s/%s", path, id) < 0) {
+        state->path = NULL;
+        result = fail(ENOMEM, "cannot open the state of container %s", id);
+    }
     if (result < 0)
         close_fd(&state->fd);
     return result;
@@ -122,7 +129,7 @@ static int claim_entry(struct state *state, int root, const char *id)
     bool made = mkdirat(root, id, 0700) == 0;
     if (!made && errno != EEXIST)
         return fail(errno, "cannot create the state of container %s", id);
-    int result = open_entry(state, root, id);
+    int result = open_entry(state, root, NULL, id);
     if (result == -ENOENT)
         return -EAGAIN;
     if (result == 0 && flock(state->fd, LOCK_EX | LOCK_NB) < 0) {
@@ -188,7 +195,7 @@ int state_open(struct state *state, const char *root, const char *id)
     if (result < 0)
         return result;
     autoclose int directory = open_root(name, false);
-    result = directory < 0 ? directory : open_entry(state, directory, id);
+    result = directory < 0 ? directory : open_entry(state, directory, NULL, id);
     return result == -ENOENT && !error_is_set()
                ? fail_state(ENOENT, "%s: container does not exist", id)
                : result;
@@ -341,10 +348,13 @@ int state_each(const char *root, int (*visit)(void *context, struct state *state
     if (directory < 0)
         return directory == -ENOENT && !error_is_set() ? 0 : directory;
     struct names names = {0};
-    result = read_names(directory, &names);
+    autofree char *path = NULL;
+    result = find_path(directory, &path);
+    if (result == 0)
+        result = read_names(directory, &names);
     for (size_t i = 0; result == 0 && i < names.count; i++) {
         autostate struct state state = NO_STATE;
-        result = open_entry(&state, directory, names.items[i]);
+        result = open_entry(&state, directory, path, names.items[i]);
         /* Removed since. */
         if ((result == -ENOENT || result == -ENOTDIR) && !error_is_set())
             result = 0;

@@ -172,12 +172,9 @@ static int tell_cpu(int cgroup, struct text *json)
     int result = read_lines(cgroup, "cpu.stat", &lines);
     if (result <= 0)
         return result < 0 ? result : -ENODEV;
-    size_t start = open_object(json, "cpu");
     add_some(lines.data, usage, 3, "usage", json);
     add_some(lines.data, throttling, 3, "throttling", json);
-    result = add_pressure(cgroup, "cpu.pressure", json);
-    close_object(json, start);
-    return result;
+    return add_pressure(cgroup, "cpu.pressure", json);
 }
 
 /* Swap space is counted together with memory, as version 1 did and runc does. */
@@ -215,7 +212,6 @@ static int tell_memory(int cgroup, struct text *json)
 {
     autotext struct text lines = {0};
     uint64_t cache;
-    size_t start = open_object(json, "memory");
     int result = read_lines(cgroup, "memory.stat", &lines);
     if (result > 0 && find_number(lines.data, "file", &cache))
         add_number(json, "cache", cache);
@@ -227,14 +223,12 @@ static int tell_memory(int cgroup, struct text *json)
         result = add_pressure(cgroup, "memory.pressure", json);
     if (result == 0)
         result = add_all(cgroup, "memory.events", "event_count", json);
-    close_object(json, start);
     return result;
 }
 
 static int tell_pids(int cgroup, struct text *json)
 {
     uint64_t number;
-    size_t start = open_object(json, "pids");
     int result = read_number(cgroup, "pids.current", &number);
     if (result > 0)
         add_number(json, "current", number);
@@ -242,7 +236,6 @@ static int tell_pids(int cgroup, struct text *json)
         result = read_number(cgroup, "pids.max", &number);
     if (result > 0 && number != UINT64_MAX)
         add_number(json, "limit", number);
-    close_object(json, start);
     return result < 0 ? result : 0;
 }
 
@@ -279,15 +272,11 @@ static int tell_blkio(int cgroup, struct text *json)
 {
     autotext struct text lines = {0};
     int result = read_lines(cgroup, "io.stat", &lines);
-    size_t start = open_object(json, "blkio");
     if (result > 0) {
         add_devices(lines.data, "bytes=", "ioServiceBytesRecursive", json);
         add_devices(lines.data, "ios=", "ioServicedRecursive", json);
     }
-    if (result >= 0)
-        result = add_pressure(cgroup, "io.pressure", json);
-    close_object(json, start);
-    return result;
+    return result < 0 ? result : add_pressure(cgroup, "io.pressure", json);
 }
 
 /* name: "hugetlb.2MB.current", of which size is the middle. */
@@ -319,7 +308,6 @@ static int tell_hugetlb(int cgroup, struct text *json)
         return errno == ENOENT ? -ENODEV : fail(errno, "cannot read the container's cgroup");
     }
     struct dirent *entry;
-    size_t start = open_object(json, "hugetlb");
     while (result == 0 && (entry = readdir(directory))) {
         char size[16];
         const char *name = entry->d_name;
@@ -330,22 +318,35 @@ static int tell_hugetlb(int cgroup, struct text *json)
         result = tell_pages(cgroup, name, size, json);
     }
     closedir(directory);
-    close_object(json, start);
     return result;
+}
+
+static int tell_section(size_t section, int cgroup, struct text *json)
+{
+    switch (section) {
+    case 0:
+        return tell_cpu(cgroup, json);
+    case 1:
+        return tell_memory(cgroup, json);
+    case 2:
+        return tell_pids(cgroup, json);
+    case 3:
+        return tell_blkio(cgroup, json);
+    default:
+        return tell_hugetlb(cgroup, json);
+    }
 }
 
 static int tell(int cgroup, struct text *json)
 {
+    static const char names[][8] = {"cpu", "memory", "pids", "blkio", "hugetlb"};
     size_t start = open_object(json, "data");
-    int result = tell_cpu(cgroup, json);
-    if (result == 0)
-        result = tell_memory(cgroup, json);
-    if (result == 0)
-        result = tell_pids(cgroup, json);
-    if (result == 0)
-        result = tell_blkio(cgroup, json);
-    if (result == 0)
-        result = tell_hugetlb(cgroup, json);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t section = open_object(json, names[i]);
+        result = tell_section(i, cgroup, json);
+        close_object(json, section);
+    }
     close_object(json, start);
     return result;
 }

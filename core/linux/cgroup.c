@@ -117,6 +117,18 @@ int cgroup_find(struct cgroup *cgroup, int process, const char *path)
                                                      : fail(ENAMETOOLONG, "cannot use %s", path);
 }
 
+int cgroup_beside(struct cgroup *cgroup, const struct cgroup *found, const char *path)
+{
+    size_t room = PATH_MAX - found->mount;
+    *cgroup = NO_CGROUP;
+    cgroup->mount = found->mount;
+    memcpy(cgroup->path, found->path, found->mount);
+    if ((size_t)snprintf(cgroup->path + found->mount, room, "%s", path[1] ? path : "") >= room)
+        return fail(ENAMETOOLONG, "cannot use %s", path);
+    cgroup->root = fcntl(found->root, F_DUPFD_CLOEXEC, 0);
+    return cgroup->root < 0 ? fail(errno, "cannot open cgroup %s", cgroup->path) : 0;
+}
+
 int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
 {
     struct statfs system;
@@ -131,36 +143,39 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
     return system.f_type == CGROUP2_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
 }
 
-int cgroup_open_parent(struct cgroup *cgroup, const char **name)
+/* Walk down to `last`, which is where a component of its path ends. */
+static int walk(struct cgroup *cgroup, const char *last)
 {
-    autoclose int at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
-    int result = at < 0 ? -errno : 0;
-    char *component = cgroup->path + cgroup->mount;
-    *name = ".";
-    while (result == 0 && *component) {
+    autoclose int at = -1;
+    int result = 0;
+    for (char *component = cgroup->path + cgroup->mount; result == 0 && component < last;) {
         char *end = component + 1 + strcspn(component + 1, "/");
-        *name = component + 1;
-        if (!*end)
-            break;
+        char separator = *end;
         *end = '\0';
-        int next = cgroup_step(at, *name, false, NULL);
-        *end = '/';
+        int next = cgroup_step(at < 0 ? cgroup->root : at, component + 1, false, NULL);
+        *end = separator;
         close_fd(&at);
         at = next;
         result = next < 0 ? next : 0;
         component = end;
     }
+    if (result == 0 && at < 0) {
+        at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
+        result = at < 0 ? -errno : 0;
+    }
     return result < 0 ? fail(-result, "cannot open cgroup %s", cgroup->path) : take_fd(&at);
+}
+
+int cgroup_open_parent(struct cgroup *cgroup, const char **name)
+{
+    const char *slash = strrchr(cgroup->path + cgroup->mount, '/');
+    *name = slash ? slash + 1 : ".";
+    return walk(cgroup, slash ? slash : cgroup->path);
 }
 
 int cgroup_open(struct cgroup *cgroup)
 {
-    const char *name;
-    autoclose int parent = cgroup_open_parent(cgroup, &name);
-    if (parent < 0)
-        return parent;
-    int fd = cgroup_step(parent, name, false, NULL);
-    return fd < 0 ? fail(-fd, "cannot open cgroup %s", cgroup->path) : fd;
+    return walk(cgroup, cgroup->path + strlen(cgroup->path));
 }
 
 int cgroup_join(int directory, const char *path)

@@ -33,6 +33,10 @@ struct cgroup {
  * that one); its form must be good (cgroup_check_path). -ENOENT where no version 2 is mounted. The
  * caller closes. */
 int cgroup_find(struct cgroup *cgroup, int process, const char *path);
+
+/* The place of another one in the same mount, for who has found one. path: absolute. The caller
+ * closes both. */
+int cgroup_beside(struct cgroup *cgroup, const struct cgroup *found, const char *path);
 void cgroup_close(struct cgroup *cgroup);
 #define autocgroup __attribute__((cleanup(cgroup_close)))
 
@@ -122,8 +126,8 @@ int cgroup_processes(struct cgroup *cgroup, struct text *pids);
 int cgroup_freeze(struct cgroup *cgroup, unsigned milliseconds);
 int cgroup_thaw(struct cgroup *cgroup, unsigned milliseconds);
 
-/* Returns 1, 0, or a negative errno (recorded). */
-int cgroup_is_frozen(struct cgroup *cgroup);
+/* By its descriptor. Returns 1, 0, or a negative errno (recorded). */
+int cgroup_is_frozen(int directory);
 
 /* Send a signal to all processes in it and below but the calling one; they are frozen meanwhile, so
  * that none is missed. Returns 0 or a negative errno (recorded). */

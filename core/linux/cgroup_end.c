@@ -143,10 +143,9 @@ int cgroup_thaw(struct cgroup *cgroup, unsigned milliseconds)
     return fd < 0 ? fd : set_frozen(fd, cgroup, false, milliseconds);
 }
 
-int cgroup_is_frozen(struct cgroup *cgroup)
+int cgroup_is_frozen(int directory)
 {
-    autoclose int fd = cgroup_open(cgroup);
-    return fd < 0 ? fd : event(fd, "frozen");
+    return event(directory, "frozen");
 }
 
 /* What is on the list may have ended, but not its number be another's: they are frozen. */
