@@ -158,8 +158,9 @@ class Update(LifecycleTest):
                 self.bad(message, *words)
         self.assertEqual(self.limits(), before)
         if "memory" in old_controllers():
-            self.bad("cannot set memory.max: there is no controller memory in /sys/fs/cgroup: Not supported (version 1 ",
-                     "update", "--memory", "64m", "c")
+            result = self.bad("cannot set memory.max: there is no controller memory in /sys/fs/cgroup: ", "update",
+                              "--memory", "64m", "c")
+            self.assertIn("(version 1 has it; boot with ", result.stderr)
         self.good("delete", "c")
 
     def test_another_cgroup(self):

@@ -281,8 +281,10 @@ class Update(Containers, LifecycleTest):
             self.assertEqual((result.status, result.stdout), (137, ""), result)
             self.wait_for(lambda count=count: path.read_text().count("\n") >= count, "the event comes")
         self.check_stats()
-        self.good("update", "--pids-limit", "3", "c")
-        result = self.shim("exec", "c", "sh", "-c", "for i in 1 2 3 4 5; do sleep 100 & done; echo all")
+        self.good("update", "--pids-limit", "6", "c")
+        # With streams of their own, for they stay.
+        result = self.shim("exec", "c", "sh", "-c",
+                           "for i in 1 2 3 4 5 6 7 8; do sleep 100 >/dev/null 2>&1 & done; echo all")
         self.assertNotEqual(result.status, 0)
         self.assertEqual(result.stdout, "")
         self.assertIn("fork", result.stderr)
