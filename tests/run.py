@@ -3,9 +3,9 @@
 SPDX-License-Identifier: Apache-2.0
 
 As root, as many suites run at a time as there are processors, and one more, for all of them wait now
-and then; each in mount and pid namespaces of its own with its own /tmp, so that none sees what others
-leave or mount; what a suite leaves running ends with it. A suite after which /dev/null is somebody
-else's has failed.
+and then; each in mount and pid namespaces of its own with its own /tmp, and in a version 2 cgroup of its
+own, so that none sees what others leave, mount or make there; what a suite leaves running ends with it.
+A suite after which /dev/null is somebody else's, or that left a cgroup below its own, has failed.
 
 Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
 bats and Python files run with build/shimbox and most again with build/debug/shimbox; those that an
@@ -16,6 +16,7 @@ there, listed or not. The last line is `N passed, N failed, N skipped`.
 
 import argparse
 import concurrent.futures
+import errno
 import os
 import pathlib
 import re
@@ -23,6 +24,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -35,20 +37,19 @@ TESTS = TOP / "tests"
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
 ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_engine", "test_initramfs",
         "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
-# Files whose debug run belongs to the full tier (or to who names them): races, engines, and tables
-# whose rows go ways that the sanitizers see elsewhere.
-SELDOM_DEBUG = {"chain", "rootless", "test_killed", "test_list", "test_paths", "test_podman", "test_quantity",
-                "test_setpriv"}
+# Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
+# go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
+SELDOM_DEBUG = {"chain", "rootless", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
+                "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
+                "test_program", "test_quantity", "test_rootless_check", "test_setpriv", "test_steps"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 600, 3600
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
-# Suites that want the machine for themselves: they run after the others.
-ALONE = {"bench"}
 # What takes longest begins first (the debug build of it before the release), so that at the end no
 # processor waits for the other.
-LONGEST = ["test_steps", "build", "test_boot", "test_podman", "test_process", "test_paths",
+LONGEST = ["test_steps", "build", "bench", "test_boot", "test_podman", "test_process", "test_paths",
            "test_program", "run",
            "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
            "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",
@@ -56,7 +57,8 @@ LONGEST = ["test_steps", "build", "test_boot", "test_podman", "test_process", "t
 ISOLATED = [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "sh", "-euc",
-    'umount -l /proc; mount -t proc proc /proc; mount -t tmpfs -o mode=1777 tmp /tmp;'
+    '[ -z "$1" ] || echo 0 >"$1/cgroup.procs"; shift;'
+    ' umount -l /proc; mount -t proc proc /proc; mount -t tmpfs -o mode=1777 tmp /tmp;'
     ' mkdir -p -m 700 /run/shimbox; mount -t tmpfs -o mode=700 run /run/shimbox;'
     # The shell stays, for orphans become its children, and are not the suite's.
     ' "$@" || exit $?; exit 0', "sh"]
@@ -123,6 +125,35 @@ def null_device():
     return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
 
 
+def make_cgroup():
+    """A cgroup of version 2 for a suite, or None where that cannot be had. (Not a cgroup namespace: the
+    version 1 mounts would then show roots outside of it, which runc does not take.)"""
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        target, kind = line.split()[4], line.split(" - ")[1].split()[0]
+        if kind == "cgroup2":
+            try:
+                return tempfile.mkdtemp(prefix="suite-", dir=target)
+            except OSError:
+                return None
+    return None
+
+
+def remove_cgroup(top):
+    """It, and all below it, whose names are the answer."""
+    left = [folder for folder, _, _ in os.walk(top, topdown=False)]
+    for folder in left:
+        for _ in range(500):
+            try:
+                os.rmdir(folder)
+                break
+            except OSError as error:
+                # Those that ran in there are being ended.
+                if error.errno != errno.EBUSY:
+                    raise
+                time.sleep(0.01)
+    return [folder[len(top) + 1:] for folder in left if folder != top]
+
+
 def read_expected_skips():
     """Lines `PATTERN  # why`: the pattern is searched in `FILE (BUILD): TEST`."""
     patterns = []
@@ -179,7 +210,9 @@ def run_suite(suite, counts, full):
     """Run one file; print one line, and everything it said if a test failed."""
     start = time.monotonic()
     limit = SECONDS_FULL if full else SECONDS
-    isolation = ISOLATED if os.geteuid() == 0 and suite.build else []
+    isolated = os.geteuid() == 0 and suite.build
+    cgroup = make_cgroup() if isolated else None
+    isolation = [*ISOLATED, cgroup or ""] if isolated else []
     with counts.lock:
         counts.running.append(suite)
     process = subprocess.Popen(
@@ -192,6 +225,9 @@ def run_suite(suite, counts, full):
         os.killpg(process.pid, signal.SIGKILL)
         output, late = read_rest(process), True
     why = f"did not end within {limit} s" if late else None
+    left = remove_cgroup(cgroup) if cgroup else []
+    if left and not why:
+        why = f"left behind the cgroups {', '.join(left)}"
     with counts.lock:
         counts.check_null(suite)
         counts.running.remove(suite)
@@ -200,7 +236,7 @@ def run_suite(suite, counts, full):
 
 
 def judge(suite, counts, text, status, why, seconds):
-    """Count what the file said, and tell; why: for which reason it did not end, or None."""
+    """Count what the file said, and tell; why: what is wrong with the suite as a whole, or None."""
     before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
     read_tap(suite, text, counts)
     if why:
@@ -324,17 +360,14 @@ def order_of(suite):
 
 
 def run_all(suites, counts, full, jobs):
-    """Side by side, the test machine among them; then those that want to be alone."""
+    """Side by side, the test machine among them."""
     inside = [s for s in suites if s.job]
-    alone = [s for s in suites if s.path.stem in ALONE and not s.job]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(run_machines, inside, counts, full)]
         running += [pool.submit(run_suite, s, counts, full)
-                    for s in sorted(suites, key=order_of) if s not in inside and s not in alone]
+                    for s in sorted(suites, key=order_of) if s not in inside]
         for future in running:
             future.result()
-    for suite in alone:
-        run_suite(suite, counts, full)
 
 
 def wanted(suite, names):

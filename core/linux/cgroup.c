@@ -109,10 +109,10 @@ int cgroup_find(struct cgroup *cgroup, int process, const char *path)
         error_hint("mount a cgroup2 in this cgroup namespace, or give an absolute PATH");
         return result;
     }
-    if (strcmp(path, "/") == 0)
-        path = "";
-    int length = snprintf(cgroup->path + cgroup->mount, PATH_MAX - cgroup->mount, "%s%s%s",
-                          *path == '/' ? "" : inside, *path && *path != '/' ? "/" : "", path);
+    const char *from = *path == '/' ? "" : inside;
+    path += *path == '/';
+    int length = snprintf(cgroup->path + cgroup->mount, PATH_MAX - cgroup->mount, "%s%s%s", from,
+                          *path ? "/" : "", path);
     return (size_t)length < PATH_MAX - cgroup->mount ? 0
                                                      : fail(ENAMETOOLONG, "cannot use %s", path);
 }

@@ -27,12 +27,13 @@ def mount_lines():
 
 
 def own_cgroup():
-    """A new cgroup of version 2 that this process goes on in, below which run makes those of its
-    containers: others are made and removed by other tests meanwhile. None where that cannot be had."""
+    """A new cgroup of version 2 below its own that this process goes on in, below which run makes those
+    of its containers: others are made and removed by other tests meanwhile. None where that cannot be had."""
+    own = re.search("^0::/(.*)", pathlib.Path("/proc/self/cgroup").read_text(), re.MULTILINE)
     for line in mount_lines():
         target, kind = line.split()[4], line.split(" - ")[1].split()[0]
-        if kind == "cgroup2":
-            folder = pathlib.Path(tempfile.mkdtemp(prefix="fault-test-", dir=target))
+        if kind == "cgroup2" and own:
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="fault-test-", dir=f"{target}/{own[1]}"))
             (folder / "cgroup.procs").write_text("0")
             return folder
     return None

@@ -291,13 +291,14 @@ class Steps:
                 continue
             if DEBUG and (call.name in SANITIZER or call.step == "start"):
                 continue
-            if FULL or is_new(Steps.seen, call, call.name, 2 - DEBUG):
+            if FULL or is_new(Steps.seen, call, call.name, 1):
                 yield call
 
     def disturb(self, call, action, excuse=""):
-        """Until the point is met: what the parent does last depends on which process is faster, and
-        whether the allocator gives something back before it on the length of the trace."""
-        for shift in (0, 0, -1, 1, 0, 0):
+        """Until the point is met: what the parent does last, and how often it looks at a hook's output,
+        depends on which process is faster, and whether the allocator gives something back before it
+        on the length of the trace."""
+        for shift in (0, 0, -1, 1, -2, 2, 0, 0):
             self.drop_cgroups()
             point = f"{call.process}:{call.segment}:{max(call.number + shift, 0)}"
             done, report = self.step_through(point, action)
@@ -307,7 +308,7 @@ class Steps:
             self.pid_file.unlink(missing_ok=True)
         # How often the parent looks for children that have ended is a matter of luck.
         if "go on" not in excuse:
-            self.fail(f"{call} was not met in six runs")
+            self.fail(f"{call} was not met in eight runs")
         return None
 
     def check_fault(self, call, code, done, facts):

@@ -138,9 +138,11 @@ debian_rootfs() {
 # shell, and processes of this test. leak_check waits up to three seconds, since the kernel ends
 # some things after wait has returned, then prints each difference and fails.
 leak_state() {
-    local fd
+    local fd own
     sed 's/^/mount /' /proc/self/mountinfo
-    find /sys/fs/cgroup -type d -printf 'cgroup %p\n' 2>/dev/null || true
+    # Below that of the suite: others make and remove theirs meanwhile.
+    own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    find /sys/fs/cgroup{,/unified}"${own%/}" -xdev -type d -printf 'cgroup %p\n' 2>/dev/null || true
     find /run/netns -mindepth 1 -printf 'netns %p\n' 2>/dev/null || true
     find /tmp /run /var/tmp /dev/shm -xdev -mindepth 1 -maxdepth 3 -name '*shimbox*' \
         -not -path "$BATS_RUN_TMPDIR*" -printf 'file %p\n' 2>/dev/null || true

@@ -108,7 +108,8 @@ class Local(Cgroups):
         self.assertEqual(self.own_cgroup(self.name, "--", self.shimbox, self.tool, "in/side"),
                          f"{self.name}/in/side")
         self.assertEqual(self.own_cgroup(self.name, self.tool, "inside"), f"{self.name}/inside")
-        self.assertEqual(self.own_cgroup("/"), "/")
+        # From wherever one is.
+        self.assertEqual(self.own_cgroup(self.name, "--", self.shimbox, self.tool, "/"), "/")
 
     def test_nothing_else_changes(self):
         plain = self.run_command([self.probe, *FACTS]).facts
