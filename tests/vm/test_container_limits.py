@@ -288,7 +288,7 @@ class Update(Containers, LifecycleTest):
         self.assertNotEqual(result.status, 0)
         self.assertEqual(result.stdout, "")
         self.assertIn("fork", result.stderr)
-        self.good("update", "--cpu-quota", "5000", "--pids-limit", "30", "c")
+        self.good("update", "--cpu-quota", "30000", "--pids-limit", "30", "c")
         self.shim("exec", "c", "timeout", "1", "sh", "-c", "while :; do :; done")
         throttling = json.loads(self.good("stats", "c"))["data"]["cpu"]["throttling"]
         self.assertGreater(throttling["throttledPeriods"], 0)
