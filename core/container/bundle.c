@@ -28,6 +28,15 @@ int bundle_read_stream(struct config *config, int stream, const char *name)
                       : config_parse(config, name, text.data ? text.data : "", text.length);
 }
 
+/* *name: a file, or "-", which gets a name for messages. */
+static int open_stream(const char **name)
+{
+    if (strcmp(*name, "-") != 0)
+        return open(*name, O_RDONLY | O_CLOEXEC);
+    *name = "standard input";
+    return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
 int bundle_read(struct config *config, const char *bundle, const char *file)
 {
     step("read the configuration");
@@ -36,13 +45,8 @@ int bundle_read(struct config *config, const char *bundle, const char *file)
     const char *name = file;
     if (!name && asprintf(&path, "%s/config.json", bundle) < 0)
         return fail(ENOMEM, "cannot open bundle %s", bundle);
-    if (name && strcmp(name, "-") == 0) {
-        name = "standard input";
-        stream = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    } else {
-        name = name ? name : path;
-        stream = open(name, O_RDONLY | O_CLOEXEC);
-    }
+    name = name ? name : path;
+    stream = open_stream(&name);
     if (stream < 0) {
         int result = fail(errno, "cannot open %s", name);
         if (!file)
@@ -55,7 +59,7 @@ int bundle_read(struct config *config, const char *bundle, const char *file)
 int bundle_read_document(struct json_object **document, const char *file)
 {
     autotext struct text text = {0};
-    autoclose int stream = open(file, O_RDONLY | O_CLOEXEC);
+    autoclose int stream = open_stream(&file);
     if (stream < 0)
         return fail(errno, "cannot open %s", file);
     int result = read_all(stream, file, JSON_BYTES_MAX, &text);

@@ -15,8 +15,8 @@ int bundle_read(struct config *config, const char *bundle, const char *file);
 /* The same from a stream that is open. name: for messages. */
 int bundle_read_stream(struct config *config, int stream, const char *name);
 
-/* A whole file as a document, the caller's (json_object_put). Returns 0 or a negative errno
- * (recorded). */
+/* A whole file ("-": standard input) as a document, the caller's (json_object_put). Returns 0 or a
+ * negative errno (recorded). */
 int bundle_read_document(struct json_object **document, const char *file);
 
 /* With --strict: a field that is not applied is an error, before anything is done. Returns 0 or a

@@ -88,6 +88,11 @@ void lifecycle_discard(struct lifecycle *lifecycle);
  * (recorded). */
 int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze);
 
+/* Give it other limits, as resources_update() has it. Lock it before. Returns 0 or a negative errno
+ * (recorded). */
+struct resources;
+int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *resources);
+
 /* ---- for the parts of this ---- */
 
 /* By its cgroup, whether it is frozen: 1, 0 (also without one), or a negative errno (recorded). */

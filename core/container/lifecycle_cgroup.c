@@ -14,10 +14,23 @@
 #include "core/base/own.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
+#include "core/container/resources.h"
 #include "core/linux/cgroup.h"
 
 /* Milliseconds that freezing may take: a process in the kernel is not interrupted for it. */
 #define PATIENCE 10000
+
+static int open_self(const struct lifecycle *lifecycle)
+{
+    int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return self < 0 ? fail(errno, "cannot open /proc/self") : self;
+}
+
+static int fail_without(const struct lifecycle *lifecycle)
+{
+    return fail_state(ENOENT, "%s: the container has no cgroup of its own",
+                      state_id(&lifecycle->state));
+}
 
 /* Open it. Once it is empty, another container's may have taken its place and name. inode: 0: not
  * known. Returns its descriptor, or as below. */
@@ -41,9 +54,9 @@ static int find_place(const struct lifecycle *lifecycle, const char *path, struc
     struct lifecycle_host *host = lifecycle->host;
     if (host && host->cgroup.root >= 0)
         return cgroup_beside(cgroup, &host->cgroup, path);
-    autoclose int self = openat(lifecycle->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autoclose int self = open_self(lifecycle);
     if (self < 0)
-        return fail(errno, "cannot open /proc/self");
+        return self;
     int result = cgroup_find(cgroup, self, path);
     return result == 0 && host ? cgroup_beside(&host->cgroup, cgroup, "/") : result;
 }
@@ -76,8 +89,7 @@ int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path
 {
     autoclose int top = lifecycle_open_cgroup(lifecycle);
     if (top == -ENOENT && !error_is_set())
-        return fail_state(ENOENT, "%s: the container has no cgroup of its own",
-                          state_id(&lifecycle->state));
+        return fail_without(lifecycle);
     return top < 0 ? top : cgroup_open_below(top, path);
 }
 
@@ -177,9 +189,25 @@ int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
     if (!freeze && lifecycle->status != STATUS_PAUSED)
         return fail_state(EINVAL, "%s: container not paused", id);
     autoclose int fd = find_cgroup(lifecycle, &cgroup);
-    if (fd == -ENOENT && !error_is_set())
-        return fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
     if (fd < 0)
-        return fd;
+        return error_is_set() ? fd : fail_without(lifecycle);
     return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
+}
+
+int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *resources)
+{
+    autocgroup struct cgroup cgroup = NO_CGROUP;
+    if (lifecycle->status == STATUS_STOPPED || lifecycle->status == STATUS_CREATING)
+        return fail_state(ESRCH, "%s: container not running", state_id(&lifecycle->state));
+    autoclose int fd = find_cgroup(lifecycle, &cgroup);
+    if (fd < 0)
+        return error_is_set() ? fd : fail_without(lifecycle);
+    /* So that a `run` in the foreground does not remove it meanwhile. */
+    int result = cgroup_lock(&fd, PATIENCE);
+    if (result < 0)
+        return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup.path);
+    if (!cgroup_is(&cgroup, fd))
+        return fail_without(lifecycle);
+    autoclose int self = open_self(lifecycle);
+    return self < 0 ? self : resources_update(&cgroup, self, resources);
 }

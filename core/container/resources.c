@@ -30,18 +30,26 @@
 /* Whoever has the lock is about to remove the cgroup; without it, that is tried all the same. */
 #define LOCK_MS 1000
 
+int resources_refuse(const struct resources *resources)
+{
+    return resources->unsupported[0]
+               ? fail_config(resources->unsupported,
+                             "cannot be applied: it is of cgroup version 1, or not supported yet")
+               : 0;
+}
+
 int resources_prepare(struct container *container)
 {
     const struct config *config = container->config;
     const struct resources *resources = &config->resources;
     if (container->limited_outside)
         return 0;
-    if (resources->unsupported[0])
-        return fail_config(resources->unsupported, "cannot be applied: it is of cgroup version 1, "
-                                                   "or not supported yet");
+    int result = resources_refuse(resources);
+    if (result < 0)
+        return result;
     container->cgroup.standard = resources_are_standard(resources);
     container->cgroup.optional = container->cgroup.standard && !config->cgroups_path;
-    int result = resources_settings(resources, &container->cgroup.settings);
+    result = resources_settings(resources, &container->cgroup.settings);
     if (result < 0)
         error_field(FIELD);
     return result;
@@ -121,13 +129,17 @@ static int filter_devices(const struct container *container)
     return 0;
 }
 
-/* The kernel would make room, by ending processes if need be. */
-static int check_memory(int fd, const char *path, const struct resources *resources)
+int resources_check_memory(int fd, const char *path, const struct resources *resources)
 {
     autotext struct text text = {0};
     if (!resources->check_memory || resources->memory_limit <= 0)
         return 0;
     int result = read_file(fd, "memory.current", 64, &text);
+    if (result == -ENOENT) {
+        /* The controller is about to be enabled, and has counted nothing. */
+        error_clear();
+        return 0;
+    }
     if (result < 0)
         return result;
     unsigned long long used = strtoull(text.data ? text.data : "", NULL, 10);
@@ -146,7 +158,7 @@ static bool is_moot(int fd, const char *setting)
            faccessat(fd, "memory.max", F_OK, 0) == 0;
 }
 
-static void drop_moot(int fd, struct text_list *list)
+void resources_drop_moot(int fd, struct text_list *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -165,8 +177,8 @@ int resources_limit(const struct container *container)
     /* Its first process is in it by now, so that nobody takes it for one that was left behind. */
     flock(cgroup->fd, LOCK_UN);
     struct text_list list = cgroup->settings.list;
-    drop_moot(cgroup->fd, &list);
-    int result = check_memory(cgroup->fd, cgroup->place.path, resources);
+    resources_drop_moot(cgroup->fd, &list);
+    int result = resources_check_memory(cgroup->fd, cgroup->place.path, resources);
     if (result == 0)
         result = cgroup_set(cgroup->fd, cgroup->place.path, &list);
     if (result < 0)
@@ -176,29 +188,6 @@ int resources_limit(const struct container *container)
     if (result < 0)
         error_step("limit resources");
     return result;
-}
-
-int resources_update(struct cgroup *place, int process, const struct resources *resources)
-{
-    __attribute__((cleanup(resource_settings_free))) struct resource_settings settings;
-    if (resources->unsupported[0])
-        return fail_config(resources->unsupported, "cannot be applied: it is of cgroup version 1, "
-                                                   "or not supported yet");
-    int result = resources_settings(resources, &settings);
-    if (result < 0)
-        return result;
-    autoclose int fd = cgroup_open(place);
-    result = fd < 0 ? fd : check_memory(fd, place->path, resources);
-    if (result < 0)
-        return result;
-    drop_moot(fd, &settings.list);
-    struct cgroup_wish wish = {.settings = &settings.list};
-    autoclose int made = cgroup_make(place, process, &wish);
-    if (made < 0)
-        return made;
-    return resources->has_devices
-               ? device_filter_set(fd, resources->devices, resources->device_count)
-               : 0;
 }
 
 /* ---- the end ---- */

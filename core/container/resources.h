@@ -46,9 +46,23 @@ int resources_limit(const struct container *container);
  * be removed is told in a warning. */
 void resources_remove(struct container *container);
 
-/* For a container that runs, in the cgroup at that place: all of these limits, or none but the
- * filter of devices, which comes last. process: as for cgroup_find(). */
+/* For a container that is there, in the cgroup at that place: all of these limits and the filter of
+ * devices, or nothing, as far as cgroup_make() has it. What is not asked for stays as it is. A
+ * limit of memory that is raised is written before that of swap space, else after it. process: as
+ * for cgroup_find(). Returns 0 or a negative errno (recorded). */
 int resources_update(struct cgroup *place, int process, const struct resources *resources);
 
 /* How many processes the lack of memory has cost so far; 0 where that is not counted. */
 uint64_t resources_oom_kills(struct cgroup *place);
+
+/* ---- for the parts of this ---- */
+
+/* Refuse what cannot be had. */
+int resources_refuse(const struct resources *resources);
+
+/* With checkBeforeUpdate: is there room for what is in use? The kernel would make room, by ending
+ * processes if need be. */
+int resources_check_memory(int fd, const char *path, const struct resources *resources);
+
+/* Leave out limits of swap space that say nothing, where there is none. */
+void resources_drop_moot(int fd, struct text_list *list);

@@ -143,26 +143,34 @@ int cgroup_step(int parent, const char *name, bool exclusive, bool *created)
     return system.f_type == CGROUP2_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
 }
 
-int cgroup_open_parent(struct cgroup *cgroup, const char **name)
+/* Walk down to `last`, which is where a component of its path ends. */
+static int walk(struct cgroup *cgroup, const char *last)
 {
-    autoclose int at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
-    int result = at < 0 ? -errno : 0;
-    char *component = cgroup->path + cgroup->mount;
-    *name = ".";
-    while (result == 0 && *component) {
+    autoclose int at = -1;
+    int result = 0;
+    for (char *component = cgroup->path + cgroup->mount; result == 0 && component < last;) {
         char *end = component + 1 + strcspn(component + 1, "/");
-        *name = component + 1;
-        if (!*end)
-            break;
+        char separator = *end;
         *end = '\0';
-        int next = cgroup_step(at, *name, false, NULL);
-        *end = '/';
+        int next = cgroup_step(at < 0 ? cgroup->root : at, component + 1, false, NULL);
+        *end = separator;
         close_fd(&at);
         at = next;
         result = next < 0 ? next : 0;
         component = end;
     }
+    if (result == 0 && at < 0) {
+        at = fcntl(cgroup->root, F_DUPFD_CLOEXEC, 0);
+        result = at < 0 ? -errno : 0;
+    }
     return result < 0 ? fail(-result, "cannot open cgroup %s", cgroup->path) : take_fd(&at);
+}
+
+int cgroup_open_parent(struct cgroup *cgroup, const char **name)
+{
+    const char *slash = strrchr(cgroup->path + cgroup->mount, '/');
+    *name = slash ? slash + 1 : ".";
+    return walk(cgroup, slash ? slash : cgroup->path);
 }
 
 int cgroup_open(struct cgroup *cgroup)
@@ -172,16 +180,11 @@ int cgroup_open(struct cgroup *cgroup)
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
     };
     const char *path = cgroup->path + cgroup->mount;
-    const char *name;
     /* Whatever is in the way of this (a filter, too) is told by the walk. */
     int found = path[0] == '/' && path[1] ? sys_openat2(cgroup->root, path + 1, &how) : -1;
     if (found >= 0)
         return found;
-    autoclose int parent = cgroup_open_parent(cgroup, &name);
-    if (parent < 0)
-        return parent;
-    int fd = cgroup_step(parent, name, false, NULL);
-    return fd < 0 ? fail(-fd, "cannot open cgroup %s", cgroup->path) : fd;
+    return walk(cgroup, cgroup->path + strlen(cgroup->path));
 }
 
 int cgroup_open_below(int top, const char *path)

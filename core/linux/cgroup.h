@@ -33,10 +33,11 @@ struct cgroup {
  * that one); its form must be good (cgroup_check_path). -ENOENT where no version 2 is mounted. The
  * caller closes. */
 int cgroup_find(struct cgroup *cgroup, int process, const char *path);
-void cgroup_close(struct cgroup *cgroup);
 
-/* The place of another one below the mount of one that was found. path: absolute. Likewise. */
+/* The place of another one in the same mount, for who has found one. path: absolute. The caller
+ * closes both. */
 int cgroup_beside(struct cgroup *cgroup, const struct cgroup *found, const char *path);
+void cgroup_close(struct cgroup *cgroup);
 #define autocgroup __attribute__((cleanup(cgroup_close)))
 
 /* Names between single slashes, none of them "." or ".."; "/" is the root. For the command line:
@@ -85,19 +86,24 @@ struct cgroup_wish {
     const struct text_list *settings; /* FILE=VALUE, at most CGROUP_SETTINGS_MAX */
     bool only_enable;                 /* the controllers of the settings: do not write these yet */
     bool exclusive;                   /* the cgroup must not be there */
+    bool present;                     /* the cgroup must be there */
     bool join;                        /* move this process into it */
     bool delegate;                    /* to this owner, as cgroups(7) has it */
     uid_t owner;
     gid_t group;
+    /* What else belongs to it, when the settings are written: if it fails, they are undone as well.
+     * NULL: nothing. */
+    int (*finish)(void *context, int directory);
+    void *context;
 };
 
 /* Create it where it is missing, cgroups above included; enable the controllers of the settings in
  * those above; write the settings; join it. All or nothing: on failure the process is where it was,
  * what was created is gone, and values and controllers are as they were (but for files that hold
- * more than one line, as io.max does; and controllers stay if somebody has made another cgroup that
- * may use them meanwhile; the owner changes last). A controller that cannot be had is -EOPNOTSUPP,
- * before anything is done. process: as for cgroup_find(), of this process. Returns its O_PATH
- * descriptor. */
+ * more than one line, as io.max does; what cannot be put back is named in the hint; and controllers
+ * stay if somebody has made another cgroup that may use them meanwhile; the owner changes last). A
+ * controller that cannot be had is -EOPNOTSUPP, before anything is done. process: as for
+ * cgroup_find(), of this process. Returns its O_PATH descriptor. */
 int cgroup_make(struct cgroup *cgroup, int process, const struct cgroup_wish *wish);
 
 /* Can a setting not be made below the mounted root, since that has no such controller? Returns 0

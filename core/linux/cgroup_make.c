@@ -88,11 +88,12 @@ static int open_levels(struct making *making)
         *level = (struct level){.length = (unsigned)(end - path)};
         *end = '\0';
         level->fd = cgroup_step(level[-1].fd, component + 1, making->wish->exclusive && !separator,
-                                &level->created);
+                                making->wish->present ? NULL : &level->created);
         if (level->created)
             making->count++;
         if (level->fd < 0) {
-            int result = fail(-level->fd, "cannot make cgroup %s", path);
+            int result = fail(-level->fd, "cannot %s cgroup %s",
+                              making->wish->present ? "open" : "make", path);
             *end = separator;
             if (result == -EACCES || result == -EPERM)
                 error_hint("the cgroup above is not delegated to this user");
@@ -223,8 +224,9 @@ static void undo(const struct making *making)
     char file[64];
     for (size_t i = making->written; i-- > 0;) {
         cgroup_cut(making->wish->settings->items[i], file, NULL);
-        if (making->old[i].data)
-            write_value(making->levels[making->count - 1].fd, file, making->old[i].data);
+        if (making->old[i].data &&
+            write_value(making->levels[making->count - 1].fd, file, making->old[i].data) < 0)
+            error_hint("%s is changed, and could not be put back", file);
     }
     for (size_t i = making->count; i-- > 0;)
         disable(making, &making->levels[i]);
@@ -257,6 +259,8 @@ static int make(struct making *making)
     if (result == 0 && making->wish->delegate)
         result = cgroup_delegate(making->levels[making->count - 1].fd, making->cgroup->path,
                                  making->wish->owner, making->wish->group);
+    if (result == 0 && making->wish->finish)
+        result = making->wish->finish(making->wish->context, making->levels[making->count - 1].fd);
     return result;
 }
 

@@ -213,14 +213,27 @@ static int replace(int cgroup, int program)
     return result;
 }
 
-int device_filter_set(int cgroup, const struct device_rule *rules, size_t count)
+static int fail_filter(int number)
+{
+    return fail(number, "cannot filter devices by an eBPF program");
+}
+
+int device_filter_load(const struct device_rule *rules, size_t count)
 {
     step("load the program that filters devices");
-    autoclose int program = load(rules, count);
-    int result = program;
-    if (program >= 0) {
-        step("attach it to the cgroup");
-        result = replace(cgroup, program);
-    }
-    return result < 0 ? fail(-result, "cannot filter devices by an eBPF program") : 0;
+    int program = load(rules, count);
+    return program < 0 ? fail_filter(-program) : program;
+}
+
+int device_filter_attach(int cgroup, int program)
+{
+    step("attach it to the cgroup");
+    int result = replace(cgroup, program);
+    return result < 0 ? fail_filter(-result) : 0;
+}
+
+int device_filter_set(int cgroup, const struct device_rule *rules, size_t count)
+{
+    autoclose int program = device_filter_load(rules, count);
+    return program < 0 ? program : device_filter_attach(cgroup, program);
 }

@@ -50,7 +50,13 @@ extern const size_t device_default_rule_count;
 size_t device_filter_write(const struct device_rule *rules, size_t count,
                            struct device_instruction *code);
 
-/* Make that program the one of the cgroup whose descriptor is given: it takes the place of the one
- * that is there, at no moment is there none. Needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, in
- * the initial user namespace. Returns 0 or a negative errno (recorded). */
+/* Load that program. Needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, in the initial user
+ * namespace. Returns its descriptor or a negative errno (recorded). */
+int device_filter_load(const struct device_rule *rules, size_t count);
+
+/* Make it the one of the cgroup whose descriptor is given: it takes the place of the one that is
+ * there, at no moment is there none. Returns 0 or a negative errno (recorded). */
+int device_filter_attach(int cgroup, int program);
+
+/* Both. */
 int device_filter_set(int cgroup, const struct device_rule *rules, size_t count);

@@ -13,9 +13,6 @@
 #include "core/oci/json.h"
 #include "core/oci/resources.h"
 
-/* What the kernel's cpuset can number at most. */
-#define CPU_MAX 8191
-
 /* Fields that are refused where they ask for anything: it belongs to version 1 alone, or to
  * controllers that are not supported yet. */
 static const char unsupported_fields[][28] = {
@@ -108,7 +105,7 @@ static int read_list(const struct json_field *parent, const char *key, const cha
 
     if (result < 0 || !text || !*text)
         return result;
-    if (parse_number_list(text, CPU_MAX, NULL) < 0)
+    if (parse_number_list(text, RESOURCES_CPU_MAX, NULL) < 0)
         return json_fail(&field, "expected a list such as 0-3,7, found \"%s\"", text);
     *target = text;
     return 0;

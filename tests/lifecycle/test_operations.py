@@ -41,6 +41,8 @@ TABLE = {
     ("resume", "c"): {"missing": MISSING, "created": "container not paused",
                       "running": "container not paused", "stopped": "container not running",
                       "paused": (None, "running")},
+    ("update", "c"): {"missing": MISSING, "created": None, "running": None,
+                      "stopped": "container not running", "paused": None},
     ("ps", "c"): {"missing": MISSING, "created": None, "running": None, "stopped": None},
     ("list",): {"missing": None, "created": None, "running": None, "stopped": None},
 }

@@ -10,7 +10,8 @@ import sys
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "tests/run"))
+sys.path.insert(0, str(TOP / "tests/lifecycle"))
+from lifecycle import LifecycleTest, process_state  # noqa: E402 (its folder comes first)
 from test_cgroup import DENY, ROOT, Containers  # noqa: E402 (its folder comes first)
 
 MIB = 1 << 20
@@ -204,6 +205,161 @@ class Limits(Containers):
 
         self.refused(config, f"cannot enable the controller pids in cgroup {self.top}/closed: Permission denied (it is "
                      "not delegated to this user)", preexec_fn=become_other, cwd="/")
+
+
+class Update(Containers, LifecycleTest):
+    """`update`, `events` and `stats` of a container that runs."""
+
+    FILES = ("memory.max", "memory.low", "memory.swap.max", "cpu.max", "cpu.max.burst", "cpu.weight", "cpu.idle",
+             "cpuset.cpus", "cpuset.mems", "pids.max")
+
+    def begin(self, **resources):
+        config = self.limited(**resources)
+        config["process"]["args"] = ["/bin/sh", "-c", "while :; do sleep 100; done"]
+        self.write(config)
+        self.keep_top()
+        self.create("c")
+        self.good("start", "c")
+
+    def value(self, file):
+        return (self.top / "a" / file).read_text().strip()
+
+    def values(self):
+        return {file: self.value(file) for file in self.FILES if (self.top / "a" / file).exists()}
+
+    def update(self, resources, message=None):
+        """By a file; refused with that message, with nothing changed."""
+        path = pathlib.Path(self.dir, "resources.json")
+        path.write_text(json.dumps(resources))
+        before = self.values()
+        if message:
+            self.bad(message, "update", "--resources", str(path), "c")
+            self.assertEqual(self.values(), before)
+        else:
+            self.good("update", "--resources", str(path), "c")
+
+    def test_each_option(self):
+        self.begin()
+        self.assertFalse((self.top / "a/pids.max").exists())
+        rows = [
+            ("--pids-limit 11", {"pids.max": "11"}),
+            ("--memory 64m --memory-swap 96m", {"memory.max": str(64 * MIB), "memory.swap.max": str(32 * MIB)}),
+            ("--memory 128MiB", {"memory.max": str(128 * MIB), "memory.swap.max": str(32 * MIB)}),
+            ("--memory 0.25g --memory-swap 268435456", {"memory.max": str(256 * MIB), "memory.swap.max": "0"}),
+            ("--memory-reservation 16M", {"memory.low": str(16 * MIB), "memory.max": str(256 * MIB)}),
+            ("--memory -1", {"memory.max": "max", "memory.swap.max": "max"}),
+            ("--cpu-quota 20000", {"cpu.max": "20000 100000"}),
+            ("--cpu-period 50000", {"cpu.max": "20000 50000"}),
+            ("--cpu-burst 15000", {"cpu.max": "20000 50000", "cpu.max.burst": "15000"}),
+            ("--cpu-burst 5000 --cpu-quota 10000", {"cpu.max": "10000 50000", "cpu.max.burst": "5000"}),
+            ("--cpu-burst 0 --cpu-quota -1", {"cpu.max": "max 50000", "cpu.max.burst": "0"}),
+            ("--cpu-share 512", {"cpu.weight": "59", "cpu.idle": "0"}),
+            ("--cpu-idle 1", {"cpu.idle": "1"}),
+            ("--cpu-idle 0 --cpu-share 512", {"cpu.weight": "59", "cpu.idle": "0"}),
+            ("--cpuset-cpus 0 --cpuset-mems 0", {"cpuset.cpus": "0", "cpuset.mems": "0"}),
+            ("--pids-limit 0", {"pids.max": "11"}),
+            ("--pids-limit -1", {"pids.max": "max"}),
+        ]
+        for options, wanted in rows:
+            with self.subTest(options):
+                self.assertEqual(self.good("update", *options.split(), "c"), "")
+                self.assertEqual({file: self.value(file) for file in wanted}, wanted)
+        self.update({"memory": {"limit": 96 * MIB, "swap": 128 * MIB}, "pids": {"limit": 7},
+                     "cpu": {"quota": 30000, "shares": 2}, "unified": {"memory.high": "80M"}})
+        self.assertEqual([self.value(file) for file in ("memory.max", "memory.swap.max", "pids.max", "cpu.max",
+                                                        "cpu.weight", "memory.high")],
+                         [str(96 * MIB), str(32 * MIB), "7", "30000 50000", "1", str(80 * MIB)])
+        # Whatever fails comes last: all that was before is put back, the weight that idle takes as well.
+        self.good("update", "--cpu-share", "512", "c")
+        last = {"unified": {"memory.nothing": "1"}}
+        for resources in ({"cpu": {"idle": 1}}, {"cpu": {"quota": 5000, "burst": 4000, "period": 20000}},
+                          {"memory": {"limit": 64 * MIB, "swap": 64 * MIB}, "pids": {"limit": 3}},
+                          {"memory": {"limit": 512 * MIB, "swap": 512 * MIB, "reservation": MIB}},
+                          {"cpu": {"cpus": "1", "mems": "0", "shares": 1024}}):
+            with self.subTest(resources):
+                self.update({**resources, **last}, "cannot set memory.nothing of cgroup")
+        self.update({"cpu": {"cpus": "4000"}, "memory": {"limit": MIB}}, "cannot set cpuset.cpus of cgroup")
+        self.update({"pids": {"limit": 3}, "unified": {"nothing.max": "1"}}, "there is no controller nothing")
+        self.good("delete", "--force", "c")
+
+    @staticmethod
+    def watches(pid):
+        """It has looked at what was before when it sleeps with the file open."""
+        try:
+            links = [os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+        except FileNotFoundError:
+            return False
+        return any(link.endswith("/memory.events") for link in links) and process_state(pid) == "S"
+
+    def test_it_holds(self):
+        """A limit that is lowered kills the hog, of which an event tells; others are felt, too."""
+        self.begin(memory={"limit": 64 * MIB, "swap": 64 * MIB}, pids={"limit": 30})
+        path = pathlib.Path(self.dir, "events")
+        with open(path, "w", encoding="utf-8") as out:
+            events = subprocess.Popen([self.shimbox, "--root", self.root, "events", "--interval", "1h", "c"],
+                                      stdout=out, stderr=subprocess.PIPE, text=True)
+        for end in (events.wait, events.stderr.close, events.kill):
+            self.addCleanup(end)
+        self.wait_for(lambda: self.watches(events.pid), "it waits")
+        self.update({"memory": {"limit": 4096, "checkBeforeUpdate": True}},
+                    f"cannot limit the memory of cgroup {self.top}/a to 4096: ")
+        self.good("update", "--memory", "16m", "--memory-swap", "16m", "c")
+        for count in (1, 2):
+            result = self.shim("exec", "c", "tail", "/dev/zero")
+            self.assertEqual((result.status, result.stdout), (137, ""), result)
+            self.wait_for(lambda count=count: path.read_text().count("\n") >= count, "the event comes")
+        self.check_stats()
+        self.good("update", "--pids-limit", "6", "c")
+        # With streams of their own, for they stay.
+        result = self.shim("exec", "c", "sh", "-c",
+                           "for i in 1 2 3 4 5 6 7 8; do sleep 100 >/dev/null 2>&1 & done; echo all")
+        self.assertNotEqual(result.status, 0)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("fork", result.stderr)
+        self.good("update", "--cpu-quota", "30000", "--pids-limit", "30", "c")
+        self.shim("exec", "c", "timeout", "1", "sh", "-c", "while :; do :; done")
+        throttling = json.loads(self.good("stats", "c"))["data"]["cpu"]["throttling"]
+        self.assertGreater(throttling["throttledPeriods"], 0)
+        self.assertGreater(throttling["throttledTime"], 0)
+        self.assertGreaterEqual(throttling["periods"], throttling["throttledPeriods"])
+        self.good("kill", "c", "KILL")
+        self.assertEqual((events.wait(20), events.stderr.read()), (0, ""))
+        self.assertEqual([json.loads(line) for line in path.read_text().splitlines()], [{"type": "oom", "id": "c"}] * 2)
+        self.good("delete", "c")
+
+    def check_stats(self):
+        """The figures are those of the files, and what these have no figure for is not there."""
+        data = json.loads(self.good("stats", "c"))["data"]
+        self.assertEqual(data["pids"], {"current": int(self.value("pids.current")), "limit": 30})
+        memory = data["memory"]
+        self.assertEqual((memory["usage"]["limit"], memory["swap"]["limit"]), (16 * MIB, 16 * MIB))
+        self.assertLessEqual(memory["usage"]["usage"], 16 * MIB)
+        self.assertGreater(memory["usage"]["usage"], 0)
+        self.assertEqual(memory["swap"]["usage"] - memory["usage"]["usage"], int(self.value("memory.swap.current")))
+        self.assertEqual(memory["usage"].get("max"),
+                         int(self.value("memory.peak")) if (self.top / "a/memory.peak").exists() else None)
+        self.assertEqual(set(memory["raw"]), {line.split()[0] for line in self.value("memory.stat").splitlines()})
+        self.assertEqual(memory["cache"], memory["raw"]["file"])
+        self.assertEqual(memory["event_count"], {line.split()[0]: int(line.split()[1])
+                                                 for line in self.value("memory.events").splitlines()})
+        self.assertEqual(memory["event_count"]["oom_kill"], 2)
+        self.assertNotIn("throttling", data["cpu"])
+        self.assertNotIn("ioServiceBytesRecursive", data.get("blkio", {}))
+        # With the controller, what was read and written, by device.
+        for path in (ROOT, self.top):
+            (path / "cgroup.subtree_control").write_text("+io")
+        self.shim("exec", "c", "cat", "/bin/busybox")
+        rows = [line.split() for line in self.value("io.stat").splitlines()]
+        entries = {"bytes": [], "ios": []}
+        for device, *words in rows:
+            for word in words:
+                name, value = word.split("=")
+                if name[0] in "rw":
+                    entries[name[1:]].append({"major": int(device.split(":")[0]), "minor": int(device.split(":")[1]),
+                                              "op": {"r": "Read", "w": "Write"}[name[0]], "value": int(value)})
+        blkio = json.loads(self.good("stats", "c"))["data"].get("blkio", {})
+        self.assertEqual([blkio.get("ioServiceBytesRecursive", []), blkio.get("ioServicedRecursive", [])],
+                         [entries["bytes"], entries["ios"]])
 
 
 if __name__ == "__main__":
