@@ -39,7 +39,7 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "t
         "test_initramfs", "test_many", "test_podman_root", "test_podman_user", "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 # Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
-SELDOM_DEBUG = {"chain", "rootless", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
+SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
                 "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
                 "test_program", "test_quantity", "test_rootless_check", "test_setpriv", "test_steps"}
 EMULATED = {"spec"}
@@ -133,7 +133,9 @@ def make_cgroup():
         target, kind = line.split()[4], line.split(" - ")[1].split()[0]
         if kind == "cgroup2":
             try:
-                return tempfile.mkdtemp(prefix="suite-", dir=target)
+                made = tempfile.mkdtemp(prefix="suite-", dir=target)
+                os.chmod(made, 0o755) # as cgroups are
+                return made
             except OSError:
                 return None
     return None

@@ -81,26 +81,24 @@ static bool is_out_of_reach(int exe)
 
 /* A read-only overlay whose only use is that its files cannot be written to. Without an upper one
  * it takes two lower directories that do not overlap: beside the binary's own, /sys or /dev, which
- * is never looked into. procfs would be refused. *name: the binary in it. Returns a descriptor of
+ * is never looked into. procfs would be refused. name: of the binary in it. Returns a descriptor of
  * its root directory, or -1. */
-static int open_overlay(char path[PATH_MAX], const char **name)
+static int open_overlay(char name[NAME_MAX + 1])
 {
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    char lower[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", lower, sizeof(lower) - sizeof(":/sys"));
     if (length <= 0)
         return -1;
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash || slash == path)
+    lower[length] = '\0';
+    char *slash = strrchr(lower, '/');
+    if (!slash || slash == lower)
         return -1;
     *slash = '\0';
-    *name = slash + 1;
+    snprintf(name, NAME_MAX + 1, "%s", slash + 1);
     /* ':' separates and '\\' escapes in lowerdir; such a path takes the other way. */
-    if (strpbrk(path, ":\\,"))
+    if (strpbrk(lower, ":\\,"))
         return -1;
-    char lower[PATH_MAX + 16];
-    if (snprintf(lower, sizeof(lower), "%s:%s", path,
-                 access("/sys", F_OK) == 0 ? "/sys" : "/dev") >= (int)sizeof(lower))
-        return -1;
+    memcpy(slash, access("/sys", F_OK) == 0 ? ":/sys" : ":/dev", sizeof(":/sys"));
     autoclose int context = sys_fsopen("overlay", FSOPEN_CLOEXEC);
     if (context < 0 || sys_fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", lower, 0) < 0 ||
         sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -126,28 +124,18 @@ static int open_in_memory(int exe)
     return take_fd(&memory);
 }
 
-/* Start anew from the protected file; returns only if that fails. Our pid in the environment tells
- * the new program that this was done: under an emulator, whose /proc/self/exe or AT_EXECFN may be
- * another program's, it could not see it, and would do it again and again. */
-static int execute(int exe, char **argv)
+/* Returns only if it fails. */
+static int execute_protected(int exe, char **argv, char **environment)
 {
-    char path[PATH_MAX];
-    const char *name = NULL;
-    char pid[16];
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    const char *earlier = getenv(DONE_BY);
-    if (earlier && strcmp(earlier, pid) == 0)
-        return fail(ELOOP, "cannot tell that the own binary is protected");
-    if (setenv(DONE_BY, pid, 1) < 0)
-        return fail(ENOMEM, "cannot protect the own binary");
+    char name[NAME_MAX + 1];
     autoclose int overlay = -1;
     if (capability_have(CAP_SYS_ADMIN)) {
         step("make an overlay of the own binary");
-        overlay = open_overlay(path, &name);
+        overlay = open_overlay(name);
     }
     if (overlay >= 0) {
         trace_hand_over();
-        sys_execveat(overlay, name, argv, environ, 0);
+        sys_execveat(overlay, name, argv, environment, 0);
         trace_resume();
     }
     step("copy the own binary to memory");
@@ -155,10 +143,36 @@ static int execute(int exe, char **argv)
     if (copy < 0)
         return copy;
     trace_hand_over();
-    sys_execveat(copy, "", argv, environ, AT_EMPTY_PATH);
+    sys_execveat(copy, "", argv, environment, AT_EMPTY_PATH);
     int result = fail(errno, "cannot execute the protected copy of the own binary");
     trace_resume();
     return result;
+}
+
+/* Start anew from the protected file; returns only if that fails. Our pid in the environment tells
+ * the new program that this was done: under an emulator, whose /proc/self/exe or AT_EXECFN may be
+ * another program's, it could not see it, and would do it again and again. Nothing is allocated:
+ * the pages would be used for this alone. */
+static int execute(int exe, char **argv)
+{
+    static const char variable[] = DONE_BY "=";
+    char mark[sizeof(variable) + 16];
+    size_t count = 0;
+    size_t kept = 0;
+    snprintf(mark, sizeof(mark), "%s%d", variable, (int)getpid());
+    while (environ[count])
+        count++;
+    /* The kernel lets argv and environ take a quarter of what the stack may. */
+    char *environment[count + 2];
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(environ[i], mark) == 0)
+            return fail(ELOOP, "cannot tell that the own binary is protected");
+        if (strncmp(environ[i], variable, sizeof(variable) - 1) != 0)
+            environment[kept++] = environ[i];
+    }
+    environment[kept++] = mark;
+    environment[kept] = NULL;
+    return execute_protected(exe, argv, environment);
 }
 
 static int protect(char **argv, int *overlay)

@@ -11,6 +11,7 @@ size and the shape of Docker's default one (tests/lib/default_profile.py).
 """
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -20,7 +21,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 import default_profile  # noqa: E402  pylint: disable=wrong-import-position
 
-MANY = 1000
+MANY = int(os.environ.get("MANY", "1000"))
 # What stands for the state directory, the runtime with its global options, and bundles.
 ROWS = (
     ("run", "{runtime} run --bundle {plain} bench"),

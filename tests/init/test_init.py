@@ -236,7 +236,7 @@ class Init(StandIn):
         wait_until(lambda: os.path.basename(os.readlink(f"/proc/{children_of(process.pid)[0]}/exe")) == "sleep",
                    "the program") if children_of(process.pid) else time.sleep(0.2)
         (child,) = children_of(process.pid)
-        self.assertEqual(sorted(os.listdir(f"/proc/{process.pid}/fd")), ["0", "1", "2"])
+        wait_until(lambda: sorted(os.listdir(f"/proc/{process.pid}/fd")) == ["0", "1", "2"], "closed descriptors")
         self.assertIn(str(keep), os.listdir(f"/proc/{child}/fd"))
         self.assertEqual(os.readlink(f"/proc/{process.pid}/cwd"), "/")
 

@@ -235,15 +235,16 @@ class Podman(Folder):
         self.assertEqual(config["annotations"]["io.container.manager"], "libpod")
 
 
-# Each takes podman and runc half a second, and the debug build is there to show memory errors: what
-# its code can meet in podman's configs is in these few. The release build runs all.
+# Each takes podman and runc half a second. The full tier runs all, the debug build, which is there to
+# show memory errors, few: what its code can meet in podman's configs is in these.
 FEW = ("test_default", "test_capabilities", "test_limits", "test_user_namespace")
+SOME = (*FEW, "test_config_is_podmans", "test_debian", "test_privileged", "test_read_only", "test_volumes")
 
 
 def load_tests(_loader, tests, _pattern):
-    if DEBUG:
-        return unittest.TestSuite(map(Podman, FEW))
-    return tests
+    if os.environ.get("TEST_FULL"):
+        return tests
+    return unittest.TestSuite(map(Podman, FEW if DEBUG else SOME))
 
 
 if __name__ == "__main__":

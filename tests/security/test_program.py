@@ -302,6 +302,7 @@ class Neighbours(Attack):
         finally:
             running.kill()
             running.communicate()
+            subprocess.run([SHIMBOX, "--root", str(states), "delete", "--force", "watched"], check=True)
 
     def test_kill_0_without_pid_namespace(self):
         self.bundle.drop_namespace("pid")
