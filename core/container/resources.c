@@ -108,14 +108,12 @@ static bool may_filter_devices(void)
            namespace_own_is_initial(NAMESPACE_USER) != 0;
 }
 
-static int filter_devices(const struct container *container)
+/* After a failure: is that one to be passed over? Returns 0 then, else the error. */
+static int judge_filter(const struct container *container, int result)
 {
-    const struct resources *resources = &container->config->resources;
-    int result =
-        device_filter_set(container->cgroup.fd, resources->devices, resources->device_count);
     if (result != -EPERM || may_filter_devices()) {
-        if (result < 0)
-            error_field(FIELD "/devices");
+        error_step("limit resources");
+        error_field(FIELD "/devices");
         return result;
     }
     /* Without these rights no device can be made, and those that are there have their modes. */
@@ -127,6 +125,26 @@ static int filter_devices(const struct container *container)
                                              "CAP_NET_ADMIN (--strict)");
     report_warning("%s", FIELD "/devices is left out: it needs CAP_BPF and CAP_NET_ADMIN");
     return 0;
+}
+
+int resources_load_filter(struct container *container)
+{
+    struct own_cgroup *cgroup = &container->cgroup;
+    const struct resources *resources = &container->config->resources;
+    if (cgroup->fd < 0 || container->limited_outside || !resources->has_devices)
+        return 0;
+    cgroup->filter = device_filter_load(resources->devices, resources->device_count);
+    return cgroup->filter < 0 ? judge_filter(container, cgroup->filter) : 0;
+}
+
+static int attach_filter(struct container *container)
+{
+    struct own_cgroup *cgroup = &container->cgroup;
+    if (cgroup->filter < 0)
+        return 0;
+    int result = device_filter_attach(cgroup->fd, cgroup->filter);
+    close_fd(&cgroup->filter);
+    return result < 0 ? judge_filter(container, result) : 0;
 }
 
 int resources_check_memory(int fd, const char *path, const struct resources *resources)
@@ -168,9 +186,9 @@ void resources_drop_moot(int fd, struct text_list *list)
     list->count = kept;
 }
 
-int resources_limit(const struct container *container)
+int resources_limit(struct container *container)
 {
-    const struct own_cgroup *cgroup = &container->cgroup;
+    struct own_cgroup *cgroup = &container->cgroup;
     const struct resources *resources = &container->config->resources;
     if (cgroup->fd < 0 || container->limited_outside)
         return 0;
@@ -183,11 +201,9 @@ int resources_limit(const struct container *container)
         result = cgroup_set(cgroup->fd, cgroup->place.path, &list);
     if (result < 0)
         error_field(FIELD);
-    if (result == 0 && resources->has_devices)
-        result = filter_devices(container);
     if (result < 0)
         error_step("limit resources");
-    return result;
+    return result < 0 ? result : attach_filter(container);
 }
 
 /* ---- the end ---- */

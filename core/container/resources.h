@@ -15,13 +15,14 @@ struct container;
 struct own_cgroup {
     struct cgroup place;               /* its path is the container's to remember */
     int fd;                            /* O_PATH; -1: there is none */
+    int filter;                        /* of devices, not yet in force; -1: there is none */
     bool join;                         /* the child moves itself, for lack of clone3(2) */
     bool standard;                     /* its limits are those of the default specification */
     bool optional;                     /* likewise, and nobody has asked for a cgroup */
     struct resource_settings settings; /* to be written before the program runs */
     uint64_t oom_kills;                /* how many processes the lack of memory has cost */
 };
-#define NO_OWN_CGROUP ((struct own_cgroup){.place = {.root = -1}, .fd = -1})
+#define NO_OWN_CGROUP ((struct own_cgroup){.place = {.root = -1}, .fd = -1, .filter = -1})
 
 /* Check linux.resources: what is not supported is refused by name. Changes nothing. Returns 0 or a
  * negative errno (recorded with the config's field), as all of the following. */
@@ -38,9 +39,13 @@ int resources_place(struct container *container);
 /* In the child: be in it, and in a cgroup namespace whose root it is. */
 int setup_cgroup(struct container *container);
 
-/* Write the limits, and load the filter of devices. From the parent, when the set-up is done: that
- * may take more than the program is to have. */
-int resources_limit(const struct container *container);
+/* Load the filter of devices, which the kernel takes a while to check: while the child is at its
+ * set-up. */
+int resources_load_filter(struct container *container);
+
+/* Write the limits, and put the filter of devices in force. From the parent, when the set-up is
+ * done: that may take more than the program is to have. */
+int resources_limit(struct container *container);
 
 /* Kill what is left in the cgroup and remove it. oom_kills is known then. Never fails: what cannot
  * be removed is told in a warning. */

@@ -81,6 +81,8 @@ static int let_set_up(struct supervision *supervision)
     int result = net_devices_move(container, supervision->child);
     if (result == 0)
         result = launch_map_ids(container, supervision->child, supervision->channel);
+    if (result == 0)
+        result = resources_load_filter(container);
     if (result == 0 && driver && driver->setting_up) {
         step("look for fields that are not applied");
         driver->setting_up(container->driver_context);
@@ -158,7 +160,7 @@ static int make_hooks(struct supervision *supervision)
 
 static int make_ready(struct supervision *supervision)
 {
-    const struct container *container = supervision->container;
+    struct container *container = supervision->container;
     if (supervision->ready || supervision->terminal != container->config->process.terminal ||
         supervision->hooked != container->wait_for_hooks)
         return fail(EPROTO, "message out of order from the container");

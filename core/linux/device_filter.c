@@ -231,9 +231,3 @@ int device_filter_attach(int cgroup, int program)
     int result = replace(cgroup, program);
     return result < 0 ? fail_filter(-result) : 0;
 }
-
-int device_filter_set(int cgroup, const struct device_rule *rules, size_t count)
-{
-    autoclose int program = device_filter_load(rules, count);
-    return program < 0 ? program : device_filter_attach(cgroup, program);
-}

@@ -57,6 +57,3 @@ int device_filter_load(const struct device_rule *rules, size_t count);
 /* Make it the one of the cgroup whose descriptor is given: it takes the place of the one that is
  * there, at no moment is there none. Returns 0 or a negative errno (recorded). */
 int device_filter_attach(int cgroup, int program);
-
-/* Both. */
-int device_filter_set(int cgroup, const struct device_rule *rules, size_t count);

@@ -124,55 +124,54 @@ static int open_in_memory(int exe)
     return take_fd(&memory);
 }
 
-/* Returns only if it fails. */
-static int execute_protected(int exe, char **argv, char **environment)
-{
-    char name[NAME_MAX + 1];
-    autoclose int overlay = -1;
-    if (capability_have(CAP_SYS_ADMIN)) {
-        step("make an overlay of the own binary");
-        overlay = open_overlay(name);
-    }
-    if (overlay >= 0) {
-        trace_hand_over();
-        sys_execveat(overlay, name, argv, environment, 0);
-        trace_resume();
-    }
-    step("copy the own binary to memory");
-    autoclose int copy = open_in_memory(exe);
-    if (copy < 0)
-        return copy;
-    trace_hand_over();
-    sys_execveat(copy, "", argv, environment, AT_EMPTY_PATH);
-    int result = fail(errno, "cannot execute the protected copy of the own binary");
-    trace_resume();
-    return result;
-}
-
-/* Start anew from the protected file; returns only if that fails. Our pid in the environment tells
+/* Execute that file of ours. Returns only if it fails, with errno. Our pid in the environment tells
  * the new program that this was done: under an emulator, whose /proc/self/exe or AT_EXECFN may be
- * another program's, it could not see it, and would do it again and again. Nothing is allocated:
- * the pages would be used for this alone. */
-static int execute(int exe, char **argv)
+ * another program's, it could not see it, and would do it again and again. Nothing is allocated for
+ * it: the pages would be used for this alone. */
+static void execute_marked(int directory, const char *name, char **argv, int flags)
 {
     static const char variable[] = DONE_BY "=";
     char mark[sizeof(variable) + 16];
     size_t count = 0;
     size_t kept = 0;
+    trace_hand_over();
     snprintf(mark, sizeof(mark), "%s%d", variable, (int)getpid());
     while (environ[count])
         count++;
     /* The kernel lets argv and environ take a quarter of what the stack may. */
     char *environment[count + 2];
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(environ[i], mark) == 0)
-            return fail(ELOOP, "cannot tell that the own binary is protected");
         if (strncmp(environ[i], variable, sizeof(variable) - 1) != 0)
             environment[kept++] = environ[i];
     }
     environment[kept++] = mark;
     environment[kept] = NULL;
-    return execute_protected(exe, argv, environment);
+    sys_execveat(directory, name, argv, environment, flags);
+    int number = errno;
+    trace_resume();
+    errno = number;
+}
+
+/* Start anew from the protected file; returns only if that fails. */
+static int execute(int exe, char **argv)
+{
+    char name[NAME_MAX + 1];
+    const char *earlier = getenv(DONE_BY);
+    if (earlier && strtol(earlier, NULL, 10) == getpid())
+        return fail(ELOOP, "cannot tell that the own binary is protected");
+    autoclose int overlay = -1;
+    if (capability_have(CAP_SYS_ADMIN)) {
+        step("make an overlay of the own binary");
+        overlay = open_overlay(name);
+    }
+    if (overlay >= 0)
+        execute_marked(overlay, name, argv, 0);
+    step("copy the own binary to memory");
+    autoclose int copy = open_in_memory(exe);
+    if (copy < 0)
+        return copy;
+    execute_marked(copy, "", argv, AT_EMPTY_PATH);
+    return fail(errno, "cannot execute the protected copy of the own binary");
 }
 
 static int protect(char **argv, int *overlay)
