@@ -173,8 +173,8 @@ static const struct applet applet = {
         "# the life of a container\n"
         "shimbox create --bundle /srv/bundle web\n"
         "shimbox start web\n"
-        "shimbox kill web\n"
-        "shimbox delete web\n"),
+        "shimbox kill web KILL\n"
+        "shimbox delete --force web\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct create_options),
     .flags = APPLET_SUBCOMMAND,

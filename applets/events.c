@@ -124,11 +124,13 @@ static const struct applet applet = {
         "Writes a line of JSON each time something happens to a container, until it ends: of type "
         "oom, when the kernel has killed processes of it for lack of memory, at once; and of type "
         "stats at each interval, with what it uses: CPU time in nanoseconds, memory in bytes, "
-        "processes, input and output, huge pages, and how long it waited for each (psi).\n"
+        "processes, input and output, huge pages, and how long it waited for CPU, memory and input "
+        "and output (psi).\n"
         "\n"
         "The names are runc's. What its cgroup has no controller for is left out; where cgroup "
         "version 1 has the controllers, a warning says so. Swap space is counted together with "
-        "memory, and 18446744073709551615 means no limit.\n",
+        "memory, and 18446744073709551615 means no limit of these; without a limit of processes "
+        "there is no pids.limit.\n",
         "# until it ends\n"
         "shimbox events --interval 1m web\n"
         "\n"

@@ -58,7 +58,7 @@ static const struct option options[] = {
     {'g', OPTION_LIST, FIELD(additional_gids),
      OPTION_WORDS("additional-gids", "GID", "Add to its supplementary groups")},
     {'p', OPTION_TEXT, FIELD(process),
-     OPTION_WORDS("process", "FILE", "Take all of the process from this JSON file")},
+     OPTION_WORDS("process", "FILE", "Take the process from FILE; only labels are added")},
     {'d', OPTION_FLAG, FIELD(detach),
      OPTION_WORDS("detach", "", "Do not wait for the program's end")},
     {0, OPTION_TEXT, FIELD(pid_file),
@@ -284,8 +284,8 @@ static const struct applet applet = {
     .name = "exec",
     .texts = APPLET_TEXTS(
         "run one more program in a container", "[options] ID COMMAND [ARG...]",
-        "Runs COMMAND in a container that is there: in all of its namespaces and its session "
-        "keyring, under its seccomp profile, with user, environment, working directory, "
+        "Runs COMMAND in a container that is there: in all of its namespaces, its cgroup and its "
+        "session keyring, under its seccomp profile, with user, environment, working directory, "
         "capabilities and limits of the process of its config.json, changed by the options. It "
         "begins with the privileges of "
         "its own, and nothing in the container can look into it before.\n"

@@ -38,7 +38,8 @@ static const struct applet applet = {
     .texts = APPLET_TEXTS(
         "tell what this runtime can do", "",
         "Writes what a config.json may ask for as JSON, as runtime-spec has it: hooks, "
-        "mount options, namespaces, capabilities, and whether other parts are applied. "
+        "mount options, namespaces, capabilities, and which other parts are applied (enabled), "
+        "those of later versions too. "
         "It comes from the tables that configurations are read by.\n",
         "shimbox features | jq .linux.seccomp.enabled\n"),
     .flags = APPLET_SUBCOMMAND,

@@ -58,7 +58,7 @@ static const struct applet applet = {
         "process of a container that is created or runs; 0 only asks whether it could. The first "
         "process of a pid namespace gets only what it has a handler for, and KILL and STOP. A "
         "process that has got the pid of one that has ended is never sent anything.\n",
-        "# end it\n"
+        "# ask it to end\n"
         "shimbox kill web\n"
         "\n"
         "# all processes, at once\n"

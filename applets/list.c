@@ -193,12 +193,13 @@ static const struct applet applet = {
     .texts = APPLET_TEXTS(
         "name the containers", "[options]",
         "Lists the containers under --root, in the order of their IDs. One whose state cannot be "
-        "read has the status broken, and a warning says why; `delete --force` removes it.\n",
+        "read has the status broken, and a warning says why; `delete --force` removes it. As JSON "
+        "none at all are null, as with runc.\n",
         "# a table\n"
         "shimbox list\n"
         "\n"
         "# those that run\n"
-        "shimbox list --format json | jq -r '.[] | select(.status == \"running\").id'\n"),
+        "shimbox list --format json | jq -r '.[]? | select(.status == \"running\").id'\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct list_options),
     .flags = APPLET_SUBCOMMAND,

@@ -94,7 +94,7 @@ static const struct option options[] = {
     {'F', OPTION_FLAG, AT(no_fork),
      OPTION_WORDS("no-fork", "", "Enter a pid namespace for children only")},
     {'Z', OPTION_FLAG, AT(follow_context),
-     OPTION_WORDS("follow-context", "", "Refused: no SELinux here")},
+     OPTION_WORDS("follow-context", "", "Refused: only run and exec set labels")},
 };
 
 /* The word given for each namespace, NULL where it is not to be entered. */

@@ -388,7 +388,9 @@ static const struct applet applet = {
         "-9 of shimbox: then `stty sane` helps). The size is that of the caller's terminal, else "
         "consoleSize. The end of an input that is no terminal is typed as ^D, once.\n"
         "\n"
-        "Fields of the configuration that are not applied yet are named in a warning each.\n",
+        "Fields of the configuration that are not applied, or not known, are named in a warning "
+        "each. Hooks, --detach and --keep need an ID, by which the container is known until it "
+        "ends, or until `delete` with the latter two.\n",
         "# a container on any machine\n"
         "shimbox run -- shimbox --list\n"
         "\n"

@@ -78,9 +78,10 @@ static const struct option options[] = {
      OPTION_WORDS("rlimit", "NAME=SOFT[:HARD]", "Set a resource limit: nofile=64")},
     {0, OPTION_FLAG, AT(reset_env),
      OPTION_WORDS("reset-env", "", "HOME, SHELL, USER, LOGNAME, PATH and TERM only")},
-    {0, ONCE_TEXT, AT(selinux), OPTION_WORDS("selinux-label", "LABEL", "Refused: no SELinux here")},
+    {0, ONCE_TEXT, AT(selinux),
+     OPTION_WORDS("selinux-label", "LABEL", "Refused: only run and exec set labels")},
     {0, ONCE_TEXT, AT(apparmor),
-     OPTION_WORDS("apparmor-profile", "PROFILE", "Refused: no AppArmor here")},
+     OPTION_WORDS("apparmor-profile", "PROFILE", "Refused: only run and exec set profiles")},
 };
 
 /* What the options ask for. */

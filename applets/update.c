@@ -25,7 +25,7 @@ struct update_options {
 
 static const struct option options[] = {
     {'r', OPTION_TEXT, offsetof(struct update_options, resources),
-     OPTION_WORDS("resources", "FILE", "Take all limits from linux.resources in FILE; -: stdin")},
+     OPTION_WORDS("resources", "FILE", "Take all limits from FILE, as linux.resources; -: stdin")},
     {0, OPTION_TEXT, VALUE(0),
      OPTION_WORDS("memory", "BYTES", "Memory; as 512m, 1g; -1: no limit")},
     {0, OPTION_TEXT, VALUE(1),
@@ -235,12 +235,15 @@ static const struct applet applet = {
     .texts = APPLET_TEXTS(
         "give a container other limits", "[options] ID",
         "Changes limits of a container that is created, runs or is paused, in its cgroup of "
-        "version 2; what is not named stays as it is, and so does a limit that is given as 0. All "
-        "of it is done or nothing: on a failure the values that were there are put back.\n"
+        "version 2; what is not named stays as it is, and so does a limit that is given as 0, but "
+        "for --cpu-burst and --cpu-idle. All of it is done or nothing: on a failure the values "
+        "that were there are put back.\n"
         "\n"
         "--resources takes a JSON object as linux.resources of config.json is one, also with "
-        "devices, whose filter is replaced in one step, and unified. Swap space is counted "
-        "together with memory, so that --memory-swap needs --memory, and at least as much. A "
+        "devices, whose filter is replaced in one step, and unified; other options of limits are "
+        "refused beside it. Swap space is counted "
+        "together with memory, so that --memory-swap needs --memory, and at least as much, unless "
+        "it is -1. A "
         "limit of memory below what is in use may end processes.\n",
         "# half a CPU, and 512 MiB\n"
         "shimbox update --cpu-period 100000 --cpu-quota 50000 --memory 512m web\n"

@@ -1,4 +1,4 @@
-/* Exit codes: the one table. The README and every manual page print it from here.
+/* Exit codes: the numbers. What they mean is told by manual.c and the README, which tests compare.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once

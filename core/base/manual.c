@@ -17,7 +17,7 @@ static const char exit_headings[EXIT_GROUPS][64] = {
 };
 
 /* The table of exit.h in words. */
-static const struct {
+static const struct exit_meaning {
     uint8_t group;
     uint8_t code;
     char meaning[76];
@@ -31,7 +31,7 @@ static const struct {
     {LIFECYCLE, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
     {STAND_INS, EXIT_STAND_IN, "shimbox itself failed, bad usage included"},
     {STAND_INS, EXIT_CANNOT_EXEC, "The program exists, but cannot be executed"},
-    {STAND_INS, EXIT_NOT_FOUND, "The program does not exist; setpriv: no such privilege"},
+    {STAND_INS, EXIT_NOT_FOUND, "The program does not exist; setpriv: a privilege was not changed"},
     {STAND_INS, EXIT_SIGNAL, "plus N: the program was ended by signal N"},
     {RUNNERS, EXIT_OUTPUT_LIMIT, "The program was ended because it wrote too much"},
     {RUNNERS, EXIT_TIMEOUT, "The program was ended because its time was up"},
@@ -121,6 +121,17 @@ static void append_options(struct text *text, const struct option *options, size
 }
 
 /* The codes that a command can end with; of all commands for NULL. */
+/* A code of lifecycle commands, but not of this one. */
+static bool is_another(const struct applet *applet, const struct exit_meaning *meaning)
+{
+    if (!applet || meaning->group != LIFECYCLE || meaning->code == 0)
+        return false;
+    bool executes = applet->failure == EXIT_EXEC;
+    if (meaning->code == EXIT_SIGNAL)
+        return !executes && strcmp(applet->name, "run") != 0;
+    return (meaning->code == EXIT_EXEC) != executes;
+}
+
 static void append_exit_codes(struct text *text, const struct applet *applet)
 {
     text_append(text, ".SH EXIT STATUS\n");
@@ -130,7 +141,7 @@ static void append_exit_codes(struct text *text, const struct applet *applet)
         if (!applet)
             text_append_format(text, ".SS %s\n", exit_headings[group]);
         for (size_t i = 0; i < sizeof(exit_codes) / sizeof(exit_codes[0]); i++)
-            if (exit_codes[i].group == group)
+            if (exit_codes[i].group == group && !is_another(applet, &exit_codes[i]))
                 text_append_format(text, ".TP\n%d\n%s.\n", exit_codes[i].code,
                                    exit_codes[i].meaning);
     }

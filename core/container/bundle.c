@@ -75,7 +75,7 @@ struct unapplied {
 static void note_unapplied(void *context, const char *pointer, bool known)
 {
     struct unapplied *unapplied = context;
-    const char *why = known ? "is not applied yet" : "is not known";
+    const char *why = known ? "is not applied" : "is not known";
     if (unapplied->strict && !unapplied->found)
         fail_config(pointer, "%s (--strict)", why);
     else if (!unapplied->strict)

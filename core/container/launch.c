@@ -154,6 +154,8 @@ static pid_t clone_into_cgroup(struct container *container, uint64_t flags, stru
                    "cgroup above both it and the present one");
     else if (pid == -EBUSY && container->cgroup.fd >= 0)
         error_hint(CGROUP_BUSY);
+    else if (pid == -EOPNOTSUPP && container->cgroup.fd >= 0)
+        error_hint("it is a threaded cgroup, or below one");
     if (pid != -ENOSYS || container->cgroup.fd < 0)
         return pid;
     error_clear();

@@ -27,14 +27,15 @@
 #define FIELD      "/linux/resources"
 #define PATH_FIELD "/linux/cgroupsPath"
 
-/* Whoever has the lock is about to remove the cgroup; without it, that is tried all the same. */
+/* Whoever has the lock is about to remove the cgroup, or to limit it; without it, removing it is
+ * tried all the same. */
 #define LOCK_MS 1000
 
 int resources_refuse(const struct resources *resources)
 {
     return resources->unsupported[0]
                ? fail_config(resources->unsupported,
-                             "cannot be applied: it is of cgroup version 1, or not supported yet")
+                             "cannot be applied: it is of cgroup version 1, or not supported")
                : 0;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,15 @@
 #include "core/base/own.h"
 #include "core/container/resources.h"
 #include "core/linux/device_filter.h"
+#include "core/linux/process.h"
 #include "core/oci/quantity.h"
 
-/* A file of one line. What is not there has none: its controller may be enabled later on. */
+/* A file of one line. What is not there, or is a directory that the container has made, has none:
+ * its controller may be enabled later on. */
 static int read_present(int fd, const char *file, struct text *text)
 {
     int result = read_file(fd, file, 256, text);
-    if (result != -ENOENT)
+    if (result != -ENOENT && result != -EISDIR)
         return result;
     error_clear();
     return 0;
@@ -137,6 +140,13 @@ int resources_update(struct cgroup *place, int process, const struct resources *
                                .present = true,
                                .finish = program >= 0 ? attach : NULL,
                                .context = &program};
+    /* To lower the limit of memory may take the kernel seconds: who interrupts us then would leave
+     * one half of it. */
+    sigset_t all;
+    sigset_t before;
+    process_all_signals(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
     autoclose int made = cgroup_make(place, process, &wish);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return made < 0 ? made : 0;
 }

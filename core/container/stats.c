@@ -57,12 +57,13 @@ static void add_number(struct text *json, const char *key, uint64_t number)
 
 /* ---- files ---- */
 
-/* Without its controller a file is not there; without pressure accounting it cannot be read.
- * Returns whether there is any text, or a negative errno (recorded). */
+/* Without its controller a file is not there, or what the container has made of that name in a
+ * cgroup that is its own: a directory; without pressure accounting it cannot be read. Returns
+ * whether there is any text, or a negative errno (recorded). */
 static int read_lines(int cgroup, const char *file, struct text *lines)
 {
     int result = read_file(cgroup, file, BYTES_MAX, lines);
-    if (result == -ENOENT || result == -EOPNOTSUPP || result == -ENODEV) {
+    if (result == -ENOENT || result == -EISDIR || result == -EOPNOTSUPP || result == -ENODEV) {
         error_clear();
         return 0;
     }
@@ -239,7 +240,8 @@ static int tell_pids(int cgroup, struct text *json)
     return result < 0 ? result : 0;
 }
 
-/* Of lines like "8:0 rbytes=1 wbytes=2 rios=3 wios=4", the words with that ending. */
+/* Of lines like "8:0 rbytes=1 wbytes=2 rios=3 wios=4", the words with that ending. The kernel may
+ * leave out the end of a line: "7:1 7:0 rbytes=1". */
 static void add_devices(const char *lines, const char *ending, const char *key, struct text *json)
 {
     size_t start = json->length;
@@ -248,12 +250,16 @@ static void add_devices(const char *lines, const char *ending, const char *key, 
     add_key(json, key);
     text_append(json, "[");
     for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        char *minor = NULL;
-        unsigned long major = strtoul(line, &minor, 10);
-        unsigned long number = *minor == ':' ? strtoul(minor + 1, NULL, 10) : 0;
+        unsigned long major = 0;
+        unsigned long number = 0;
         for (const char *word = line; *word && *word != '\n'; word += strcspn(word, " \n")) {
+            char *minor = NULL;
             word += *word == ' ';
-            if (!strchr("rw", *word) || strncmp(word + 1, ending, length) != 0)
+            if (*word >= '0' && *word <= '9') {
+                major = strtoul(word, &minor, 10);
+                number = *minor == ':' ? strtoul(minor + 1, NULL, 10) : 0;
+            }
+            if ((*word != 'r' && *word != 'w') || strncmp(word + 1, ending, length) != 0)
                 continue;
             text_append_format(json, "%s{\"major\":%lu,\"minor\":%lu,\"op\":\"%s\",\"value\":%llu}",
                                any ? "," : "", major, number, *word == 'r' ? "Read" : "Write",
@@ -312,7 +318,8 @@ static int tell_hugetlb(int cgroup, struct text *json)
         char size[16];
         const char *name = entry->d_name;
         const char *dot = starts_with(name, "hugetlb.") ? strchr(name + 8, '.') : NULL;
-        if (!dot || strcmp(dot, ".current") != 0 || dot - (name + 8) >= (int)sizeof(size))
+        if (entry->d_type == DT_DIR || !dot || strcmp(dot, ".current") != 0 ||
+            dot - (name + 8) >= (int)sizeof(size))
             continue;
         snprintf(size, sizeof(size), "%.*s", (int)(dot - (name + 8)), name + 8);
         result = tell_pages(cgroup, name, size, json);

@@ -53,6 +53,11 @@ int watch_open(struct watch *watch, const struct lifecycle *lifecycle)
     if (watch->memory < 0)
         return errno == ENOENT ? 0 : fail(errno, "cannot open memory.events");
     int result = read_kills(watch, &watch->kills);
+    if (result == -EISDIR) { /* the container's own, without the controller */
+        error_clear();
+        close_fd(&watch->memory);
+        return 0;
+    }
     return result == -ENODEV ? fail_state(ESRCH, "container with id %s is not running", id)
                              : result;
 }

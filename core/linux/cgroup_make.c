@@ -216,6 +216,17 @@ static void disable(const struct making *making, const struct level *level)
     }
 }
 
+/* Whether it could be. A hint belongs to the last failure, which is to be the first one. */
+static bool put_back(const struct making *making, const char *file, const char *value)
+{
+    const struct error kept = *error_get();
+    error_clear();
+    int result = write_value(making->levels[making->count - 1].fd, file, value);
+    error_clear();
+    error_adopt(&kept);
+    return result == 0;
+}
+
 /* In reverse. The first failure stays the recorded one. Controllers go before this process comes
  * back, for it may not be in a cgroup that has enabled some. */
 static void undo(const struct making *making)
@@ -224,8 +235,7 @@ static void undo(const struct making *making)
     char file[64];
     for (size_t i = making->written; i-- > 0;) {
         cgroup_cut(making->wish->settings->items[i], file, NULL);
-        if (making->old[i].data &&
-            write_value(making->levels[making->count - 1].fd, file, making->old[i].data) < 0)
+        if (making->old[i].data && !put_back(making, file, making->old[i].data))
             error_hint("%s is changed, and could not be put back", file);
     }
     for (size_t i = making->count; i-- > 0;)
@@ -256,11 +266,11 @@ static int make(struct making *making)
         result = write_settings(making);
     if (result == 0 && making->wish->join)
         result = join(making);
+    if (result == 0 && making->wish->finish)
+        result = making->wish->finish(making->wish->context, making->levels[making->count - 1].fd);
     if (result == 0 && making->wish->delegate)
         result = cgroup_delegate(making->levels[making->count - 1].fd, making->cgroup->path,
                                  making->wish->owner, making->wish->group);
-    if (result == 0 && making->wish->finish)
-        result = making->wish->finish(making->wish->context, making->levels[making->count - 1].fd);
     return result;
 }
 

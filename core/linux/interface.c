@@ -116,8 +116,6 @@ static int request(int fd, uint16_t type)
 static int take_message(const struct nlmsghdr *header, const struct interface_visitor *visitor)
 {
     const struct nlmsgerr *error = NLMSG_DATA(header);
-    if (header->nlmsg_flags & NLM_F_DUMP_INTR)
-        return -EINTR;
     switch (header->nlmsg_type) {
     case NLMSG_DONE:
         return 0;
@@ -140,6 +138,7 @@ static int take_message(const struct nlmsghdr *header, const struct interface_vi
 static int dump(int fd, uint16_t type, void *buffer, const struct interface_visitor *visitor)
 {
     int result = request(fd, type);
+    bool interrupted = false;
     if (result < 0)
         return result;
     for (;;) {
@@ -153,9 +152,13 @@ static int dump(int fd, uint16_t type, void *buffer, const struct interface_visi
         size_t left = (size_t)count;
         for (const struct nlmsghdr *header = buffer; NLMSG_OK(header, left);
              header = NLMSG_NEXT(header, left)) {
+            /* To the end all the same: the rest would be taken for the answer to what is asked
+             * next. */
+            if (header->nlmsg_flags & NLM_F_DUMP_INTR)
+                interrupted = true;
             result = take_message(header, visitor);
             if (result <= 0)
-                return result;
+                return result == 0 && interrupted ? -EINTR : result;
         }
     }
 }

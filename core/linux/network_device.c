@@ -132,7 +132,8 @@ int network_device_move(struct network_device *device, struct netlink *from, str
                         const char *name, bool up, bool *moved)
 {
     const struct ifinfomsg header = {.ifi_family = AF_UNSPEC,
-                                     .ifi_index = index_of(from, device->name)};
+                                     .ifi_index = device->index ? device->index
+                                                                : index_of(from, device->name)};
     char chosen[IFNAMSIZ];
     autoclose int netns = netlink_namespace(to);
     *moved = false;
@@ -152,9 +153,9 @@ int network_device_move(struct network_device *device, struct netlink *from, str
     }
     *moved = true;
     memcpy(device->name, chosen, sizeof(chosen));
-    int index = index_of(to, device->name);
+    device->index = index_of(to, device->name);
     int result = 0;
     for (size_t i = 0; result == 0 && i < device->count; i++)
-        result = add_address(to, index, &device->addresses[i]);
+        result = add_address(to, device->index, &device->addresses[i]);
     return result == 0 && up ? network_set_up(to, device->name) : result;
 }

@@ -13,7 +13,8 @@
 
 struct network_device {
     char name[IFNAMSIZ];                 /* in the namespace where it is */
-    bool up;                             /* there */
+    int index;                           /* there, once it was moved; 0: not yet */
+    bool up;                             /* where it was found */
     struct interface_address *addresses; /* those that last, and are for everybody */
     size_t count;
 };
@@ -25,8 +26,9 @@ int network_device_find(struct network_device *device, const struct netlink *net
 void network_device_free(struct network_device *device);
 
 /* Move what was found to the namespace of the other socket: under this name, which must not be
- * there, with "%d" in it the first that is not; with its addresses; up, if it is to be. The kernel
- * takes addresses and routes away. device->name is the new one, as soon as it is there. *moved:
- * even if something else failed then. Returns 0 or a negative errno (recorded). */
+ * there, with "%d" in it the first that is not; with its addresses; up, if it is to be. What was
+ * moved before is known by its index, since others may have renamed it. The kernel takes addresses
+ * and routes away. device->name is the new one, as soon as it is there. *moved: even if something
+ * else failed then. Returns 0 or a negative errno (recorded). */
 int network_device_move(struct network_device *device, struct netlink *from, struct netlink *to,
                         const char *name, bool up, bool *moved);

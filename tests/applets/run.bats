@@ -231,8 +231,8 @@ need_static() {
     assert_stdout pid=1
     sorted=$(sort <<<"$stderr")
     [ "$sorted" = "$(sort <<'LINES'
-shimbox run: warning: /process/user/username is not applied yet
-shimbox run: warning: /vm is not applied yet
+shimbox run: warning: /process/user/username is not applied
+shimbox run: warning: /vm is not applied
 shimbox run: warning: /linux/nonsense is not known
 shimbox run: warning: /process/capabilities/bounding/0 is not known
 LINES

@@ -258,7 +258,7 @@ class Create(LifecycleTest):
             done = subprocess.run([self.shimbox, "--root", self.root, "create", "-b", self.bundle, "c"],
                                   stdin=subprocess.DEVNULL, stdout=err, stderr=err, check=False)
         self.assertEqual((done.returncode, self.read("err")),
-                         (0, "shimbox create: warning: /process/user/username is not applied yet\n"))
+                         (0, "shimbox create: warning: /process/user/username is not applied\n"))
         self.good("delete", "c")
         self.bad("/process/user/username", "create", "--strict", "-b", self.bundle, "c")
         self.assertEqual(os.listdir(self.root), [])

@@ -113,6 +113,24 @@ class Events(LifecycleTest):
         self.good("delete", "--force", "c")
         self.assertFalse(self.cgroup.exists())
 
+    def test_names_of_the_container(self):
+        """A container that owns its cgroup makes directories in it that are called like the kernel's files."""
+        self.begin()
+        for name in ("hugetlb.x.current", "memory.events", "memory.current", "pids.current", "io.stat"):
+            if not (self.cgroup / name).exists():
+                (self.cgroup / name).mkdir()
+        result = self.shim("stats", "c")
+        self.assertEqual((result.status, json.loads(result.stdout)["type"]), (0, "stats"), result)
+        self.assertNotIn('"x"', result.stdout)
+        with open(f"{self.dir}/events", "wb") as out, \
+                subprocess.Popen([self.shimbox, "--root", self.root, "events", "--interval", "5ms", "c"],
+                                 stdout=out, stderr=subprocess.DEVNULL) as events:
+            self.wait_for(lambda: pathlib.Path(out.name).stat().st_size > 0, "a line comes")
+            self.good("kill", "c", "KILL")
+            self.assertEqual(events.wait(20), 0)
+        self.good("delete", "--force", "c")
+        self.assertFalse(self.cgroup.exists())
+
     def test_refusals(self):
         self.bad("c: container does not exist", "events", "c")
         self.bad("c: container does not exist", "stats", "c")

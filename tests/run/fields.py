@@ -25,9 +25,9 @@ NEWER = {
 ELSEWHERE = ["/solaris", "/windows", "/vm", "/zos", "/freebsd", "/process/commandLine",
              "/process/user/username"]
 
-# Fields that are named, but not applied yet, and the issue that brings them.
+# Fields that are always refused, and why.
 WAITING = {
-    "a later one; refused until then": ["/linux/intelRdt"],
+    "resctrl is not supported": ["/linux/intelRdt"],
 }
 
 # Fields that are refused where they ask for anything.
