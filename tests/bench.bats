@@ -51,12 +51,18 @@ setup() {
     floor=$BATS_TEST_TMPDIR/floor
     tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
-    "$floor" --seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe sleep=1000 3>&- &
+    "$floor" --seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe sleep=60000 3>&- &
     parent=$!
-    sleep 0.3
-    # The parent still runs the sealed copy.
+    # The parent runs the sealed copy as long as the child is there.
+    child=
+    for ((i = 0; i < 1000; i++)); do
+        child=$(cat "/proc/$parent/task/$parent/children")
+        [ -z "$child" ] || [ "$(readlink "/proc/$parent/exe")" = "$floor" ] || break
+        sleep 0.01
+    done
     run_split "$PROBE" open="/proc/$parent/exe",w
-    wait "$parent"
+    kill -KILL "${child% }"
+    wait "$parent" || true
     assert_stdout "open:/proc/$parent/exe=EROFS"
 }
 
