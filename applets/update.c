@@ -12,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/container/bundle.h"
 #include "core/container/lifecycle.h"
+#include "core/linux/schedule.h"
 #include "core/oci/json.h"
 #include "core/oci/resources.h"
 
@@ -130,7 +131,7 @@ static int read_signed(const char *text, int64_t *number)
 static int read_list(const char *text, const char **list)
 {
     *list = text;
-    return parse_number_list(text, RESOURCES_CPU_MAX, NULL);
+    return parse_number_list(text, CPU_MAX, NULL);
 }
 
 static int read_option(const struct option *option, const struct meaning *meaning, const char *text,

@@ -199,7 +199,7 @@ int lifecycle_pidfd(const struct lifecycle *lifecycle)
     return alive > 0 ? take_fd(&pidfd) : alive < 0 ? alive : -ESRCH;
 }
 
-static int fail_not_running(const struct lifecycle *lifecycle)
+int lifecycle_fail_not_running(const struct lifecycle *lifecycle)
 {
     return fail_state(ESRCH, "%s: container not running", state_id(&lifecycle->state));
 }
@@ -253,12 +253,12 @@ int lifecycle_kill(const struct lifecycle *lifecycle, int number, bool all)
         return kill_all(lifecycle, number);
     if (!lifecycle->recorded || lifecycle->status == STATUS_STOPPED ||
         lifecycle->status == STATUS_CREATING)
-        return fail_not_running(lifecycle);
+        return lifecycle_fail_not_running(lifecycle);
     autoclose int pidfd = lifecycle_pidfd(lifecycle);
     if (pidfd < 0)
-        return error_is_set() ? pidfd : fail_not_running(lifecycle);
+        return error_is_set() ? pidfd : lifecycle_fail_not_running(lifecycle);
     if (sys_pidfd_send_signal(pidfd, number) < 0)
-        return errno == ESRCH ? fail_not_running(lifecycle)
+        return errno == ESRCH ? lifecycle_fail_not_running(lifecycle)
                               : fail(errno, "cannot send signal %d to container %s", number,
                                      state_id(&lifecycle->state));
     return 0;

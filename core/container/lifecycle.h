@@ -99,6 +99,11 @@ int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *
 int lifecycle_is_frozen(const struct lifecycle *lifecycle);
 /* A signal to all in it. -ENOENT (not recorded): it has none. */
 int lifecycle_signal_cgroup(const struct lifecycle *lifecycle, int number);
+/* Record that it is not in a state for that, or has no cgroup of its own. Return a negative errno.
+ */
+int lifecycle_fail_not_running(const struct lifecycle *lifecycle);
+int lifecycle_fail_without_cgroup(const struct lifecycle *lifecycle);
+
 /* A descriptor of its cgroup, O_PATH. Returns it, -ENOENT (not recorded) where it has none, or
  * another negative errno (recorded). */
 int lifecycle_open_cgroup(const struct lifecycle *lifecycle);

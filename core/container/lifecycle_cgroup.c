@@ -26,7 +26,7 @@ static int open_self(const struct lifecycle *lifecycle)
     return self < 0 ? fail(errno, "cannot open /proc/self") : self;
 }
 
-static int fail_without(const struct lifecycle *lifecycle)
+int lifecycle_fail_without_cgroup(const struct lifecycle *lifecycle)
 {
     return fail_state(ENOENT, "%s: the container has no cgroup of its own",
                       state_id(&lifecycle->state));
@@ -89,7 +89,7 @@ int lifecycle_open_subcgroup(const struct lifecycle *lifecycle, const char *path
 {
     autoclose int top = lifecycle_open_cgroup(lifecycle);
     if (top == -ENOENT && !error_is_set())
-        return fail_without(lifecycle);
+        return lifecycle_fail_without_cgroup(lifecycle);
     return top < 0 ? top : cgroup_open_below(top, path);
 }
 
@@ -183,14 +183,13 @@ int lifecycle_is_frozen(const struct lifecycle *lifecycle)
 int lifecycle_freeze(const struct lifecycle *lifecycle, bool freeze)
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
-    const char *id = state_id(&lifecycle->state);
     if (lifecycle->status == STATUS_STOPPED || lifecycle->status == STATUS_CREATING)
-        return fail_state(ESRCH, "%s: container not running", id);
+        return lifecycle_fail_not_running(lifecycle);
     if (!freeze && lifecycle->status != STATUS_PAUSED)
-        return fail_state(EINVAL, "%s: container not paused", id);
+        return fail_state(EINVAL, "%s: container not paused", state_id(&lifecycle->state));
     autoclose int fd = find_cgroup(lifecycle, &cgroup);
     if (fd < 0)
-        return error_is_set() ? fd : fail_without(lifecycle);
+        return error_is_set() ? fd : lifecycle_fail_without_cgroup(lifecycle);
     return freeze ? cgroup_freeze(&cgroup, PATIENCE) : cgroup_thaw(&cgroup, PATIENCE);
 }
 
@@ -198,16 +197,16 @@ int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *
 {
     autocgroup struct cgroup cgroup = NO_CGROUP;
     if (lifecycle->status == STATUS_STOPPED || lifecycle->status == STATUS_CREATING)
-        return fail_state(ESRCH, "%s: container not running", state_id(&lifecycle->state));
+        return lifecycle_fail_not_running(lifecycle);
     autoclose int fd = find_cgroup(lifecycle, &cgroup);
     if (fd < 0)
-        return error_is_set() ? fd : fail_without(lifecycle);
+        return error_is_set() ? fd : lifecycle_fail_without_cgroup(lifecycle);
     /* So that a `run` in the foreground does not remove it meanwhile. */
     int result = cgroup_lock(&fd, PATIENCE);
     if (result < 0)
         return error_is_set() ? result : fail(-result, "cannot lock cgroup %s", cgroup.path);
     if (!cgroup_is(&cgroup, fd))
-        return fail_without(lifecycle);
+        return lifecycle_fail_without_cgroup(lifecycle);
     autoclose int self = open_self(lifecycle);
     return self < 0 ? self : resources_update(&cgroup, self, resources);
 }

@@ -200,11 +200,12 @@ int resources_limit(struct container *container)
     int result = resources_check_memory(cgroup->fd, cgroup->place.path, resources);
     if (result == 0)
         result = cgroup_set(cgroup->fd, cgroup->place.path, &list);
-    if (result < 0)
+    if (result < 0) {
         error_field(FIELD);
-    if (result < 0)
         error_step("limit resources");
-    return result < 0 ? result : attach_filter(container);
+        return result;
+    }
+    return attach_filter(container);
 }
 
 /* ---- the end ---- */
@@ -216,10 +217,8 @@ uint64_t resources_oom_kills(struct cgroup *place)
     struct error record = *error_get();
     error_clear();
     autoclose int fd = cgroup_open(place);
-    if (fd >= 0 && read_file(fd, "memory.events", 4096, &events) == 0 && events.data) {
-        const char *line = strstr(events.data, "\noom_kill ");
-        kills = line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
-    }
+    if (fd >= 0 && read_file(fd, "memory.events", 4096, &events) == 0)
+        cgroup_number(events.data, "oom_kill", &kills);
     error_clear();
     if (record.kind)
         error_adopt(&record);

@@ -16,6 +16,7 @@
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/text.h"
+#include "core/linux/cgroup.h"
 
 #define BYTES_MAX (1U << 20)
 
@@ -68,19 +69,6 @@ static int read_lines(int cgroup, const char *file, struct text *lines)
         return 0;
     }
     return result < 0 ? result : lines->data != NULL;
-}
-
-/* The number behind a key at the beginning of a line. */
-static bool find_number(const char *lines, const char *key, uint64_t *number)
-{
-    size_t length = strlen(key);
-    for (const char *line = lines; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-        if (strncmp(line, key, length) == 0 && line[length] == ' ') {
-            *number = strtoull(line + length + 1, NULL, 10);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Of a file with one number. "max" is no limit: the largest number, as runc has it. */
@@ -154,7 +142,7 @@ static void add_some(const char *lines, const struct named *table, size_t count,
     size_t start = open_object(json, key);
     uint64_t number;
     for (size_t i = 0; i < count; i++) {
-        if (find_number(lines, table[i].file, &number))
+        if (cgroup_number(lines, table[i].file, &number))
             add_number(json, table[i].key, number * table[i].factor);
     }
     close_object(json, start);
@@ -214,7 +202,7 @@ static int tell_memory(int cgroup, struct text *json)
     autotext struct text lines = {0};
     uint64_t cache;
     int result = read_lines(cgroup, "memory.stat", &lines);
-    if (result > 0 && find_number(lines.data, "file", &cache))
+    if (result > 0 && cgroup_number(lines.data, "file", &cache))
         add_number(json, "cache", cache);
     if (result >= 0)
         result = tell_memory_entries(cgroup, json);
@@ -298,7 +286,7 @@ static int tell_pages(int cgroup, const char *name, const char *size, struct tex
     snprintf(file, sizeof(file), "hugetlb.%s.events", size);
     if (result > 0)
         result = read_lines(cgroup, file, &events);
-    if (result > 0 && find_number(events.data, "max", &number))
+    if (result > 0 && cgroup_number(events.data, "max", &number))
         add_number(json, "failcnt", number);
     close_object(json, start);
     return result < 0 ? result : 0;

@@ -29,8 +29,8 @@ static int read_kills(const struct watch *watch, uint64_t *kills)
     if (length < 0)
         return errno == ENODEV ? -ENODEV : fail(errno, "cannot read memory.events");
     text[length] = '\0';
-    const char *line = strstr(text, "\noom_kill ");
-    *kills = line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
+    *kills = 0;
+    cgroup_number(text, "oom_kill", kills);
     return 0;
 }
 
@@ -46,9 +46,7 @@ int watch_open(struct watch *watch, const struct lifecycle *lifecycle)
                               : fail_state(ESRCH, "container with id %s is not running", id);
     watch->cgroup = lifecycle_open_cgroup(lifecycle);
     if (watch->cgroup < 0)
-        return error_is_set()
-                   ? watch->cgroup
-                   : fail_state(ENOENT, "%s: the container has no cgroup of its own", id);
+        return error_is_set() ? watch->cgroup : lifecycle_fail_without_cgroup(lifecycle);
     watch->memory = openat(watch->cgroup, "memory.events", O_RDONLY | O_CLOEXEC);
     if (watch->memory < 0)
         return errno == ENOENT ? 0 : fail(errno, "cannot open memory.events");

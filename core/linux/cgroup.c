@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -214,6 +215,18 @@ int cgroup_gives_controllers(int directory)
     autotext struct text text = {0};
     int result = read_file(directory, "cgroup.subtree_control", 4096, &text);
     return result < 0 ? result : text.length > 1;
+}
+
+bool cgroup_number(const char *lines, const char *key, uint64_t *number)
+{
+    size_t length = strlen(key);
+    for (const char *line = lines; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        if (strncmp(line, key, length) == 0 && line[length] == ' ') {
+            *number = strtoull(line + length + 1, NULL, 10);
+            return true;
+        }
+    }
+    return false;
 }
 
 int cgroup_join(int directory, const char *path)

@@ -136,6 +136,10 @@ int cgroup_thaw(struct cgroup *cgroup, unsigned milliseconds);
 /* directory: its descriptor. Returns 1, 0, or a negative errno (recorded). */
 int cgroup_is_frozen(int directory);
 
+/* In the text of a flat keyed file, such as memory.events: the number of that key. Returns whether
+ * it is there, without it *number stays. */
+bool cgroup_number(const char *lines, const char *key, uint64_t *number);
+
 /* Send a signal to all processes in it and below but the calling one; they are frozen meanwhile, so
  * that none is missed. Returns 0 or a negative errno (recorded). */
 int cgroup_signal(struct cgroup *cgroup, int number);

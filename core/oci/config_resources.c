@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/linux/schedule.h"
 #include "core/oci/json.h"
 #include "core/oci/resources.h"
 
@@ -105,7 +106,7 @@ static int read_list(const struct json_field *parent, const char *key, const cha
 
     if (result < 0 || !text || !*text)
         return result;
-    if (parse_number_list(text, RESOURCES_CPU_MAX, NULL) < 0)
+    if (parse_number_list(text, CPU_MAX, NULL) < 0)
         return json_fail(&field, "expected a list such as 0-3,7, found \"%s\"", text);
     *target = text;
     return 0;

@@ -16,9 +16,6 @@
 
 struct json_field;
 
-/* What the kernel's cpuset can number at most. */
-#define RESOURCES_CPU_MAX 8191
-
 struct resource_file {
     const char *file; /* "memory.high" */
     const char *value;

@@ -37,6 +37,9 @@ def process_state(pid):
         return None
 
 
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
 class LifecycleTest(ContainerTest):
     """A bundle, and a state directory, which must be empty in the end. Containers become children of
     this process, as they become an engine's."""
@@ -129,3 +132,20 @@ class LifecycleTest(ContainerTest):
         pid = self.record(name)["init"]["pid"]
         os.kill(pid, signal.SIGKILL)
         self.wait_stopped(pid)
+
+
+class CgroupTest(LifecycleTest):
+    """The same, with a cgroup of version 2 for each test's container, wherever the machine has those."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", CGROUPS], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", CGROUPS], check=True)
+
+    def setUp(self):
+        self.cgroup = CGROUPS / f"shimbox-test-{os.urandom(4).hex()}"
+        super().setUp()
+        config = self.config("sigwait")
+        config["linux"]["cgroupsPath"] = f"/{self.cgroup.name}"
+        self.write(config)

@@ -6,34 +6,19 @@ Version 2 is mounted on /sys/fs/cgroup in this file's own mount namespace.
 """
 
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import unittest
 
-from lifecycle import LifecycleTest, process_state, skip_loudly
+from lifecycle import CGROUPS, CgroupTest, process_state, skip_loudly
 from test_cgroup import old_controllers
 
-ROOT = pathlib.Path("/sys/fs/cgroup")
 LEFT_OUT = "warning: left out is what controllers tell that cgroup version 1 has:"
 NO_OOM = "warning: no oom events will come: the container's cgroup has no memory controller"
 
 
-class Events(LifecycleTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", ROOT], check=True)
-        cls.addClassCleanup(subprocess.run, ["umount", ROOT], check=True)
-
-    def setUp(self):
-        self.cgroup = ROOT / f"shimbox-test-{os.urandom(4).hex()}"
-        super().setUp()
-        config = self.config("sigwait")
-        config["linux"]["cgroupsPath"] = f"/{self.cgroup.name}"
-        self.write(config)
-
+class Events(CgroupTest):
     def warnings(self, name, oom=False):
         """What is to be warned of here."""
         missing = [word for word, file in (("memory", "memory.current"), ("pids", "pids.current"), ("io", "io.stat"))
@@ -154,7 +139,7 @@ class Events(LifecycleTest):
 
     def test_another_cgroup(self):
         pid = self.begin()
-        (ROOT / "cgroup.procs").write_text(str(pid))
+        (CGROUPS / "cgroup.procs").write_text(str(pid))
         self.wait_for(lambda: "populated 0" in (self.cgroup / "cgroup.events").read_text(), "it has left")
         self.cgroup.rmdir()
         self.bad("c: the container has no cgroup of its own", "stats", "c")

@@ -7,32 +7,16 @@ any controller.
 """
 
 import json
-import os
 import pathlib
-import subprocess
 import unittest
 
-from lifecycle import LifecycleTest
+from lifecycle import CGROUPS, CgroupTest
 from test_cgroup import old_controllers
 
-ROOT = pathlib.Path("/sys/fs/cgroup")
 FILES = ("cgroup.max.depth", "cgroup.max.descendants")
 
 
-class Update(LifecycleTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", ROOT], check=True)
-        cls.addClassCleanup(subprocess.run, ["umount", ROOT], check=True)
-
-    def setUp(self):
-        self.cgroup = ROOT / f"shimbox-test-{os.urandom(4).hex()}"
-        super().setUp()
-        config = self.config("sigwait")
-        config["linux"]["cgroupsPath"] = f"/{self.cgroup.name}"
-        self.write(config)
-
+class Update(CgroupTest):
     def update(self, resources, message=None):
         """The limits by standard input; refused with that message."""
         words = ["update", "--resources", "-", "c"]
@@ -167,7 +151,7 @@ class Update(LifecycleTest):
         """One of the same name that has taken its place is not the container's."""
         pid = self.create("c")
         self.good("start", "c")
-        (ROOT / "cgroup.procs").write_text(str(pid))
+        (CGROUPS / "cgroup.procs").write_text(str(pid))
         self.wait_for(lambda: "populated 0" in (self.cgroup / "cgroup.events").read_text(), "it has left")
         self.cgroup.rmdir()
         self.cgroup.mkdir()
