@@ -144,11 +144,12 @@ class Exec(LifecycleTest):
             self.assertIn("tty.controlling=ok", process.stdout.read())
         os.close(master)
         os.close(slave)
-        path = f"{self.dir}/console"
+        path, pid_file = f"{self.dir}/console", f"{self.dir}/exec.pid"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen()
-            done = self.shim("exec", "-d", "-t", "--console-socket", path, "c", PROBE, "tty", "exit=0")
+            done = self.shim("exec", "-d", "-t", "--console-socket", path, "--pid-file", pid_file, "c", PROBE,
+                             "tty", "exit=0")
             self.assertEqual((done.status, done.stderr), (0, ""))
             connection, _ = listener.accept()
             with connection:
@@ -160,6 +161,8 @@ class Exec(LifecycleTest):
                 written += data
         os.close(descriptor)
         self.assertIn(b"tty.controlling=ok", written)
+        # It lets go of the terminal before it ends, and the container stays until it is reaped.
+        self.wait_stopped(int(pathlib.Path(pid_file).read_text()))
         self.reap()
         self.refuse("--console-socket", "-d", "-t", "c", PROBE)
         self.refuse("--console-socket", "--console-socket", path, "c", PROBE)
