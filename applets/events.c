@@ -31,35 +31,13 @@ static const struct option options[] = {
 
 #define DAY_MS (24 * 3600 * 1000)
 
-/* Go's form of a duration: numbers with a unit each, "1h", "1m30s", "1.5s". Less than a millisecond
- * counts as one. */
+/* Less than a millisecond counts as one. */
 static int read_interval(const char *text, int64_t *milliseconds)
 {
-    static const struct {
-        char name[3];
-        double milliseconds;
-    } units[] = {{"h", 3600000}, {"ms", 1}, {"m", 60000}, {"s", 1000}, {"us", 1e-3}, {"ns", 1e-6}};
-    const char *rest = text;
-    double sum = 0;
-    while (*rest) {
-        size_t digits = strspn(rest, "0123456789.");
-        char *end = NULL;
-        size_t i = 0;
-        double number = digits ? strtod(rest, &end) : -1;
-        if (end != rest + digits)
-            break;
-        while (i < sizeof(units) / sizeof(units[0]) && !starts_with(end, units[i].name))
-            i++;
-        if (i == sizeof(units) / sizeof(units[0]))
-            break;
-        sum += number * units[i].milliseconds;
-        rest = end + strlen(units[i].name);
-    }
-    if (*rest || !(sum > 0) || sum > DAY_MS)
+    if (parse_duration(text, DAY_MS, milliseconds) < 0 || *milliseconds == 0)
         return fail_usage("option --interval: '%s' is not a time of up to a day such as 500ms, 5s "
                           "or 1m30s",
                           text);
-    *milliseconds = sum < 1 ? 1 : (int64_t)sum;
     return 0;
 }
 

@@ -285,21 +285,6 @@ static enum spec_form choose_form(const char *rootless)
     return strcmp(rootless, "false") == 0 ? SPEC_PLAIN : SPEC_ROOTLESS;
 }
 
-/* Did the kernel refuse a new proc or sysfs? In a user namespace it does when the ones that are
- * there are covered in part (mount_namespaces(7)), as they are in a container. */
-static bool was_refused_proc(const struct config *config)
-{
-    static const char field[] = "/mounts/";
-    const struct error *error = error_get();
-    if (error->number != EPERM || !starts_with(error->field, field))
-        return false;
-    size_t i = strtoul(error->field + strlen(field), NULL, 10);
-    if (i >= config->mount_count || !config->mounts[i].type)
-        return false;
-    const char *type = config->mounts[i].type;
-    return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
-}
-
 /* Where nobody has said how the container is to be, the form for containers will do as well. */
 static int run_some_form(const struct run_options *values, enum spec_form form,
                          const struct operands *operands, struct occasions *occasions)
@@ -311,7 +296,7 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
         find_input(values, occasions->config);
         result = run_config(values, occasions->config, operands, occasions);
     }
-    bool again = result < 0 && uses_default(values) && was_refused_proc(occasions->config);
+    bool again = result < 0 && uses_default(values) && bundle_was_refused_proc(occasions->config);
     config_free(occasions->config);
     if (!again)
         return result;

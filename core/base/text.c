@@ -84,6 +84,38 @@ int parse_number_list(const char *text, uint32_t max, uint64_t *bits)
     }
 }
 
+int parse_duration(const char *text, int64_t max, int64_t *milliseconds)
+{
+    static const struct {
+        char name[3];
+        double milliseconds;
+    } units[] = {{"h", 3600000}, {"ms", 1}, {"m", 60000}, {"s", 1000}, {"us", 1e-3}, {"ns", 1e-6}};
+    const char *rest = text;
+    double sum = 0;
+    if (strcmp(text, "0") == 0)
+        rest++;
+    else if (!*text)
+        return -EINVAL;
+    while (*rest) {
+        size_t digits = strspn(rest, "0123456789.");
+        char *end = NULL;
+        size_t i = 0;
+        double number = digits ? strtod(rest, &end) : -1;
+        if (end != rest + digits)
+            return -EINVAL;
+        while (i < sizeof(units) / sizeof(units[0]) && !starts_with(end, units[i].name))
+            i++;
+        if (i == sizeof(units) / sizeof(units[0]))
+            return -EINVAL;
+        sum += number * units[i].milliseconds;
+        rest = end + strlen(units[i].name);
+    }
+    if (!(sum <= (double)max))
+        return -ERANGE;
+    *milliseconds = sum > 0 && sum < 1 ? 1 : (int64_t)sum;
+    return 0;
+}
+
 size_t utf8_sequence(const char *text, uint32_t *code)
 {
     const unsigned char *byte = (const unsigned char *)text;

@@ -24,6 +24,11 @@ int parse_id(const char *text, uint32_t *id);
  * left as they are; also on failure some may be. Results as above. */
 int parse_number_list(const char *text, uint32_t max, uint64_t *bits);
 
+/* Parse Go's form of a duration: numbers with a unit each (h, m, s, ms, us, ns), "1h", "1m30s",
+ * "1.5s", or "0"; at most max milliseconds, rounded down, but what is more than nothing is at least
+ * 1. Results as above. */
+int parse_duration(const char *text, int64_t max, int64_t *milliseconds);
+
 /* The well-formed UTF-8 sequence that text starts with: its length in bytes (1 to 4) and, unless
  * NULL, the code point; 0 when the bytes are none (overlong forms and surrogates included), or at
  * the NUL. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -133,4 +134,17 @@ int bundle_check_terminal(const struct config *config, const char *socket, bool 
     if (socket && (!terminal || !detached))
         return fail_usage("--console-socket: for a detached container with process.terminal");
     return 0;
+}
+
+bool bundle_was_refused_proc(const struct config *config)
+{
+    static const char field[] = "/mounts/";
+    const struct error *error = error_get();
+    if (error->number != EPERM || !starts_with(error->field, field))
+        return false;
+    size_t i = strtoul(error->field + strlen(field), NULL, 10);
+    if (i >= config->mount_count || !config->mounts[i].type)
+        return false;
+    const char *type = config->mounts[i].type;
+    return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
 }

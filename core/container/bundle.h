@@ -35,3 +35,7 @@ int bundle_name(const struct config *config, const char *rootfs, char **bundle, 
 /* May its terminal go where it was asked to? socket: of --console-socket, or NULL; detached: nobody
  * is there to relay it. Returns 0 or -EINVAL (recorded). */
 int bundle_check_terminal(const struct config *config, const char *socket, bool detached);
+
+/* After a failure: did the kernel refuse a new proc or sysfs? In a user namespace it does when the
+ * ones that are there are covered in part (mount_namespaces(7)), as they are in a container. */
+bool bundle_was_refused_proc(const struct config *config);

@@ -36,6 +36,15 @@ struct dev_directory {
     ino_t inode;
 };
 
+/* What lies over the root file system: then that is one mount, without what is mounted below. */
+struct root_layer {
+    bool overlay;        /* what the container changes is kept apart, and goes with it */
+    bool idmap;          /* ids on disk are those of the container; takes privilege */
+    const char *scratch; /* where changes are kept: a directory, absolute, with an "upper" and a
+                            "work" of the container's root; NULL: in memory */
+    int changes; /* pinned by the parent: a detached clone of that, -1: the child opens it */
+};
+
 struct container {
     /* Given by the caller. */
     const struct config *config;
@@ -67,6 +76,10 @@ struct container {
     const struct process *child; /* set here as soon as there is one, for the driver */
     const struct record *record; /* what hooks are told of it, NULL: it has none */
     bool wait_for_hooks;         /* the driver has something to do before the root is changed */
+    struct root_layer layer;     /* what its root file system is seen through */
+    int streams[3];              /* its standard streams, the caller's; -1: as ours */
+    int guard; /* socket of who it is not to outlive, the caller's (guard.h); -1: it is its parent
+                */
     int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
                        over; -1: it need not. In the child, once started: open for writing */
 

@@ -20,7 +20,12 @@
  */
 #pragma once
 
+#include <poll.h>
+
 struct process;
+
+/* Descriptors that a driver can wait for. */
+#define DRIVER_EVENTS 3
 
 /* What the child waits for is to be done when it is told to go on. */
 enum driver_answer {
@@ -43,10 +48,11 @@ struct driver {
     void (*setting_up)(void *context);
     int (*running)(void *context);
     void (*ended)(void *context, int wait_status);
-    /* A descriptor to wait for from first to last, -1 for none at present, and what to do when it
-     * is ready to be read or has failed. serve() returns DRIVER_GO if that is the answer that was
+    /* What to wait for from first to last, as for poll(2), -1 where there is nothing at present,
+     * and how long at most (milliseconds, -1: no limit). */
+    int (*wait)(void *context, struct pollfd events[DRIVER_EVENTS]);
+    /* One of them is ready, or that time is over. Returns DRIVER_GO if that is the answer that was
      * promised with DRIVER_LATER, else DRIVER_LATER, or a negative errno (recorded) to end the
      * container, at any time. */
-    int (*descriptor)(const void *context);
-    int (*serve)(void *context);
+    int (*serve)(void *context, const struct pollfd events[DRIVER_EVENTS]);
 };

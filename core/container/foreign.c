@@ -218,14 +218,17 @@ static void ended(void *context, int wait_status)
         packet_send(foreign->socket, message.data, message.length, -1);
 }
 
-static int descriptor(const void *context)
+static int await(void *context, struct pollfd events[DRIVER_EVENTS])
 {
-    return ((const struct foreign *)context)->socket;
+    events[0] = (struct pollfd){.fd = ((const struct foreign *)context)->socket, .events = POLLIN};
+    return -1;
 }
 
-static int serve(void *context)
+static int serve(void *context, const struct pollfd events[DRIVER_EVENTS])
 {
     struct foreign *foreign = context;
+    if (!events[0].revents)
+        return DRIVER_LATER;
     struct answer answer;
     int result = hear(foreign, &answer);
     autoclose int fd = answer.fd;
@@ -242,7 +245,7 @@ static const struct driver foreign_driver = {.made = made,
                                              .listener = listener,
                                              .running = running,
                                              .ended = ended,
-                                             .descriptor = descriptor,
+                                             .wait = await,
                                              .serve = serve};
 
 int foreign_begin(struct foreign *foreign, struct container *container)

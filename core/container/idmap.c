@@ -92,8 +92,7 @@ static int change(const struct mount_options *options, int mount, int userns)
     return mount_change(mount, &rest, userns);
 }
 
-/* The namespace of the container itself, joined or the child's new one. */
-static int open_own(const struct container *container, const struct process *child)
+int idmap_open_own(const struct container *container, const struct process *child)
 {
     char path[32];
     int joined = container->namespaces[NAMESPACE_USER];
@@ -114,7 +113,7 @@ int idmap_mount(const struct container *container, size_t i, int mount, const st
     const struct config_mount *entry = &container->config->mounts[i];
     const struct mount_options *options = &container->options[i];
     bool shared = container->mappings[i] < 0;
-    autoclose int own = shared ? open_own(container, child) : -1;
+    autoclose int own = shared ? idmap_open_own(container, child) : -1;
     int userns = shared ? own : container->mappings[i];
     if (userns < 0)
         return userns;

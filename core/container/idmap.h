@@ -17,6 +17,10 @@ struct process;
  * equal maps. Returns 0 or a negative errno (recorded with the config's field). */
 int idmap_prepare(struct container *container);
 
+/* A descriptor of the user namespace of the container itself, joined or the child's new one.
+ * Returns it or a negative errno (recorded). */
+int idmap_open_own(const struct container *container, const struct process *child);
+
 /* Give the detached mount of entry i what it does not have yet: with idmap and ridmap its mapping,
  * the propagation, and a bind mount its attributes. In the child, which asks the parent where it
  * must. Returns 0 or a negative errno (recorded). */

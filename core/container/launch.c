@@ -13,6 +13,7 @@
 #include "core/container/container.h"
 #include "core/container/driver.h"
 #include "core/container/launch.h"
+#include "core/container/layer.h"
 #include "core/container/net_devices.h"
 #include "core/container/setup.h"
 #include "core/container/supervise.h"
@@ -233,6 +234,8 @@ int launch_map_ids(const struct container *container, const struct process *chil
         if (trace_wanted && config_has(container->config, "/linux/uidMappings"))
             trace_field("/linux/uidMappings");
         result = idmaps_write(container->proc, number, container->maps);
+        if (result == 0)
+            result = layer_idmap(container, child);
         trace_flush();
     }
     /* posix_spawn(3) of the helpers leaves libc's own signals unblocked. */

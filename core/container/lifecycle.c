@@ -351,7 +351,11 @@ int lifecycle_sweep(struct state *state)
     int result = lifecycle_take(&lifecycle, state, NULL);
     if (result == -ENOENT && !lifecycle.recorded) {
         error_clear();
-        result = state_clear(&lifecycle.state);
+        result = open_proc(&lifecycle);
+        if (result == 0)
+            result = lifecycle_end_cgroup(&lifecycle);
+        if (result == 0)
+            result = state_clear(&lifecycle.state);
     } else if (result == 0 && is_left_over(&lifecycle)) {
         result = lifecycle_end_cgroup(&lifecycle);
         if (result == 0)

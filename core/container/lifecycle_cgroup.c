@@ -145,7 +145,8 @@ int lifecycle_end_cgroup(const struct lifecycle *lifecycle)
     const char *path = NULL;
     uint64_t inode = 1;
     autoclose int fd = find_cgroup(lifecycle, &cgroup);
-    if (lifecycle->recorded && lifecycle->this_boot && !lifecycle->record.cgroup[0]) {
+    bool known = lifecycle->recorded && (!lifecycle->this_boot || lifecycle->record.cgroup[0]);
+    if (!known) {
         fd = record_read_note(&lifecycle->state, &note, &path, &inode);
         if (fd == 0)
             fd = find_there(lifecycle, path, inode, &cgroup);

@@ -15,6 +15,7 @@
 #include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/idmap.h"
+#include "core/container/layer.h"
 #include "core/container/net_devices.h"
 #include "core/container/seccomp.h"
 #include "core/container/setup.h"
@@ -37,6 +38,9 @@ void container_init(struct container *container, const struct config *config)
                                     .start_fifo = -1,
                                     .join_process = -1,
                                     .cgroup = NO_OWN_CGROUP,
+                                    .layer = {.changes = -1},
+                                    .streams = {-1, -1, -1},
+                                    .guard = -1,
                                     .covered = {{.fd = -1}, {.fd = -1}}};
     for (int type = 0; type < NAMESPACE_TYPES; type++)
         container->namespaces[type] = -1;
@@ -54,6 +58,7 @@ void container_close(struct container *container)
         close_fd(&container->covered[i].fd);
     close_fd(&container->proc);
     close_fd(&container->root);
+    close_fd(&container->layer.changes);
     close_fd(&container->exe);
     close_fd(&container->listener);
     close_fd(&container->start_fifo);
@@ -329,6 +334,8 @@ static int pin_root(struct container *container)
         result = fail(errno, "cannot open root file system %s", path);
     else if (!S_ISDIR(status.st_mode))
         result = fail(ENOTDIR, "cannot use root file system %s", path);
+    else if (layer_is_there(container))
+        result = layer_pin(container, path);
     else if (container->privileged && container->new_user)
         result = container->root = mount_clone(AT_FDCWD, path, true);
     if (result > 0)

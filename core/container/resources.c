@@ -210,6 +210,15 @@ int resources_limit(struct container *container)
 
 /* ---- the end ---- */
 
+/* Since Linux 5.19. */
+static void read_peak(struct own_cgroup *cgroup)
+{
+    autotext struct text text = {0};
+    if (read_file(cgroup->fd, "memory.peak", 64, &text) == 0 && text.data)
+        cgroup->peak = strtoull(text.data, NULL, 10);
+    error_clear();
+}
+
 uint64_t resources_oom_kills(struct cgroup *place)
 {
     autotext struct text events = {0};
@@ -239,6 +248,8 @@ void resources_remove(struct container *container)
     if (ours) {
         struct error record = *error_get();
         error_clear();
+        if (cgroup->measured)
+            read_peak(cgroup);
         if (cgroup->settings.list.count > 0)
             cgroup->oom_kills = resources_oom_kills(&cgroup->place);
         /* Once more: what is left here stays. */

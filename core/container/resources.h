@@ -20,6 +20,8 @@ struct own_cgroup {
     bool standard;                     /* its limits are those of the default specification */
     bool optional;                     /* likewise, and nobody has asked for a cgroup */
     struct resource_settings settings; /* to be written before the program runs */
+    bool measured;                     /* the peak is wanted */
+    uint64_t peak;                     /* of its memory, bytes; 0: not known */
     uint64_t oom_kills;                /* how many processes the lack of memory has cost */
 };
 #define NO_OWN_CGROUP ((struct own_cgroup){.place = {.root = -1}, .fd = -1, .filter = -1})

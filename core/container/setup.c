@@ -57,6 +57,15 @@ static int start_session(struct container *container)
     return 0;
 }
 
+static int connect_streams(struct container *container)
+{
+    for (int i = 0; i < 3; i++) {
+        if (container->streams[i] >= 0 && dup2(container->streams[i], i) < 0)
+            return fail(errno, "cannot connect standard stream %d", i);
+    }
+    return 0;
+}
+
 static int set_hostname(struct container *container)
 {
     const char *hostname = container->config->hostname;
@@ -179,6 +188,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("enter user namespace", "/linux/namespaces", enter_user_namespace)                        \
     STEP("enter cgroup", "/linux/cgroupsPath", setup_cgroup)                                       \
     STEP("start session", "", start_session)                                                       \
+    STEP("connect streams", "", connect_streams)                                                   \
     STEP("join session keyring", "", setup_keyring)                                                \
     STEP("set hostname", "/hostname", set_hostname)                                                \
     STEP("set domainname", "/domainname", set_domainname)                                          \
@@ -204,6 +214,7 @@ static int forbid_new_privileges(struct container *container)
     STEP("set root propagation", "/linux/rootfsPropagation", set_root_propagation)                 \
     STEP("set working directory", "/process/cwd", setup_working_directory)                         \
     STEP("wait to run", "", wait_to_run)                                                           \
+    STEP("guard program", "", setup_guard)                                                         \
     STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
     STEP("set memory policy", "/linux/memoryPolicy", setup_memory_policy)                          \
     STEP("set personality", "/linux/personality", setup_personality)                               \

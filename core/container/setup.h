@@ -58,6 +58,9 @@ int setup_label(struct container *container);
 int labels_prepare(const struct container *container);
 int labels_prepare_mounts(const struct container *container); /* only for linux.mountLabel */
 
+/* Where there is a guard (guard.h), go on in a child of it. */
+int setup_guard(struct container *container);
+
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */
 int setup_keyring(struct container *container); /* a session keyring of its own */

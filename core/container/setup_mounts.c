@@ -244,7 +244,7 @@ static int open_mount(struct container *container, size_t i)
 /* Fill the new tmpfs with what it is going to cover, then attach it; read-only only after that. */
 static int attach_copy(int mount, int target, const char *destination, bool readonly)
 {
-    int result = copy_tree(target, mount, destination);
+    int result = copy_tree(target, mount, destination, COPY_EXACT);
     if (result == 0 && readonly)
         result = mount_set_readonly(mount, false);
     return result < 0 ? result : mount_attach(mount, target, destination);

@@ -10,6 +10,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/layer.h"
 #include "core/container/setup.h"
 #include "core/linux/mount.h"
 #include "core/linux/root.h"
@@ -26,6 +27,8 @@ static int open_root(struct container *container)
     const char *path = container->rootfs ? container->rootfs : container->config->root_path;
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
+    } else if (path && layer_is_there(container)) {
+        container->root = layer_open(container, path);
     } else if (path) {
         step("open the root file system");
         autoclose int pinned = take_fd(&container->root);

@@ -56,8 +56,6 @@ static int handle_own_signal(struct relay *relay, const struct signalfd_siginfo 
         return 1;
     case SIGCONT:
         return relay_resume(relay);
-    case SIGPIPE: /* from a write to standard output of ours? */
-        return signal->ssi_pid == (uint32_t)getpid();
     default:
         return 0;
     }
@@ -73,6 +71,9 @@ static int handle_signal(struct supervision *supervision, int signals)
     int number = (int)signal.ssi_signo;
     if (number == SIGCHLD)
         return reap(supervision);
+    /* From a write of our own, which knows. */
+    if (number == SIGPIPE && signal.ssi_pid == (uint32_t)getpid())
+        return 0;
     int result = supervision->relay->started ? handle_own_signal(supervision->relay, &signal) : 0;
     if (result != 0)
         return result < 0 ? result : 0;
@@ -92,17 +93,25 @@ static int handle_signal(struct supervision *supervision, int signals)
     return 0;
 }
 
+/* Of two time limits, -1 for none. */
+static int sooner(int one, int other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
 static int serve(struct supervision *supervision, int signals)
 {
     struct relay *relay = supervision->relay;
     while (!supervision->created && (!supervision->ended || relay_is_on(relay))) {
-        struct pollfd events[3 + RELAY_EVENTS] = {
+        struct pollfd events[2 + DRIVER_EVENTS + RELAY_EVENTS] = {
             {.fd = supervision->channel, .events = POLLIN},
             {.fd = signals, .events = POLLIN},
-            {.fd = supervision_descriptor(supervision), .events = POLLIN},
         };
-        int timeout = relay_wait(relay, events + 3);
-        if (poll(events, 3 + RELAY_EVENTS, timeout) < 0 && errno != EINTR)
+        struct pollfd *driver = events + 2;
+        struct pollfd *terminal = driver + DRIVER_EVENTS;
+        int timeout =
+            sooner(supervision_wait_driver(supervision, driver), relay_wait(relay, terminal));
+        if (poll(events, sizeof(events) / sizeof(events[0]), timeout) < 0 && errno != EINTR)
             return fail(errno, "cannot wait for the container");
         /* The channel first: what the child had to say comes before its end. */
         int result = 0;
@@ -110,10 +119,10 @@ static int serve(struct supervision *supervision, int signals)
             result = supervision_hear(supervision);
         else if (events[1].revents)
             result = handle_signal(supervision, signals);
-        else if (events[2].revents)
-            result = supervision_hear_driver(supervision);
         else
-            result = relay_serve(relay, events + 3);
+            result = supervision_hear_driver(supervision, driver);
+        if (result == 0 && !events[0].revents && !events[1].revents)
+            result = relay_serve(relay, terminal);
         if (result == 0 && supervision->ended)
             result = relay_end(relay);
         if (result < 0)

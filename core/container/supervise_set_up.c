@@ -136,18 +136,23 @@ static int ask(struct supervision *supervision, enum occasion occasion)
     return answer < 0 ? answer : 0;
 }
 
-int supervision_hear_driver(struct supervision *supervision)
+int supervision_wait_driver(const struct supervision *supervision, struct pollfd *events)
 {
     const struct container *container = supervision->container;
-    int answer = container->driver->serve(container->driver_context);
-    return answer == DRIVER_GO ? go_on(supervision, supervision->asked) : answer < 0 ? answer : 0;
+    for (int i = 0; i < DRIVER_EVENTS; i++)
+        events[i] = (struct pollfd){.fd = -1};
+    return container->driver && container->driver->wait
+               ? container->driver->wait(container->driver_context, events)
+               : -1;
 }
 
-int supervision_descriptor(const struct supervision *supervision)
+int supervision_hear_driver(struct supervision *supervision, const struct pollfd *events)
 {
-    const struct driver *driver = supervision->container->driver;
-    return driver && driver->descriptor ? driver->descriptor(supervision->container->driver_context)
-                                        : -1;
+    const struct container *container = supervision->container;
+    if (!container->driver || !container->driver->serve)
+        return 0;
+    int answer = container->driver->serve(container->driver_context, events);
+    return answer == DRIVER_GO ? go_on(supervision, supervision->asked) : answer < 0 ? answer : 0;
 }
 
 static int make_hooks(struct supervision *supervision)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct container;
+struct pollfd;
 struct process;
 struct relay;
 
@@ -39,8 +40,8 @@ int supervision_begin(struct supervision *supervision);
 /* The child has said something, or its end of the channel is closed. */
 int supervision_hear(struct supervision *supervision);
 
-/* The driver's descriptor is ready: its answer, or news. */
-int supervision_hear_driver(struct supervision *supervision);
+/* What the driver waits for, DRIVER_EVENTS of them, and how long (driver.h). */
+int supervision_wait_driver(const struct supervision *supervision, struct pollfd *events);
 
-/* That descriptor, -1: none. */
-int supervision_descriptor(const struct supervision *supervision);
+/* One of them is ready, or that time is over: the driver's answer, or news. */
+int supervision_hear_driver(struct supervision *supervision, const struct pollfd *events);

@@ -19,14 +19,31 @@
 /* Each level keeps two descriptors open. */
 #define DEPTH_MAX 128
 
-static int copy_directory(int from, int to, const char *path, int depth);
+/* One copying, and what is the same throughout. */
+struct copying {
+    const char *path; /* for messages */
+    enum copy_manner manner;
+};
+
+static int copy_directory(const struct copying *copying, int from, int to, int depth);
 
 static int fail_copy(const char *path, const char *name)
 {
     return fail(errno, "cannot copy %s in %s", name, path);
 }
 
-static int copy_file(int from, int to, const char *name, const struct stat *status)
+/* Ids that have no number in this user namespace cannot be given away in it. name: "" for the open
+ * file itself. Returns 0 or -1. */
+static int give(const struct copying *copying, int fd, const char *name, const struct stat *status)
+{
+    int flags = *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
+    if (fchownat(fd, name, status->st_uid, status->st_gid, flags) == 0)
+        return 0;
+    return copying->manner == COPY_LENIENT && (errno == EINVAL || errno == EPERM) ? 0 : -1;
+}
+
+static int copy_file(const struct copying *copying, int from, int to, const char *name,
+                     const struct stat *status)
 {
     autoclose int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (source < 0)
@@ -41,13 +58,13 @@ static int copy_file(int from, int to, const char *name, const struct stat *stat
     }
     /* The mode last: a change of the owner takes the set-uid bits away. */
     struct timespec times[2] = {status->st_atim, status->st_mtim};
-    if (fchown(target, status->st_uid, status->st_gid) < 0 ||
-        fchmod(target, status->st_mode & 07777) < 0)
+    if (give(copying, target, "", status) < 0 || fchmod(target, status->st_mode & 07777) < 0)
         return -1;
     return futimens(target, times);
 }
 
-static int copy_link(int from, int to, const char *name, const struct stat *status)
+static int copy_link(const struct copying *copying, int from, int to, const char *name,
+                     const struct stat *status)
 {
     char text[PATH_MAX];
     ssize_t length = readlinkat(from, name, text, sizeof(text) - 1);
@@ -56,52 +73,54 @@ static int copy_link(int from, int to, const char *name, const struct stat *stat
     text[length] = '\0';
     if (symlinkat(text, to, name) < 0)
         return -1;
-    return fchownat(to, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW);
+    return give(copying, to, name, status);
 }
 
-static int copy_node(int to, const char *name, const struct stat *status)
+static int copy_node(const struct copying *copying, int to, const char *name,
+                     const struct stat *status)
 {
     if (mknodat(to, name, status->st_mode, status->st_rdev) < 0)
-        return -1;
-    return fchownat(to, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW);
+        return copying->manner == COPY_LENIENT && errno == EPERM ? 0 : -1;
+    return give(copying, to, name, status);
 }
 
 /* Returns 0 or a negative errno (recorded). */
-static int copy_entry(int from, int to, const char *name, const char *path, int depth)
+static int copy_entry(const struct copying *copying, int from, int to, const char *name, int depth)
 {
     struct stat status;
     if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail_copy(path, name);
+        return fail_copy(copying->path, name);
     int result = 0;
     switch (status.st_mode & S_IFMT) {
     case S_IFSOCK:
         break;
     case S_IFREG:
-        result = copy_file(from, to, name, &status);
+        result = copy_file(copying, from, to, name, &status);
         break;
     case S_IFLNK:
-        result = copy_link(from, to, name, &status);
+        result = copy_link(copying, from, to, name, &status);
         break;
     case S_IFDIR: {
         autoclose int source = openat(from, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (source < 0 || mkdirat(to, name, 0700) < 0)
-            return fail_copy(path, name);
+            return fail_copy(copying->path, name);
         autoclose int target = openat(to, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return target < 0 ? fail_copy(path, name) : copy_directory(source, target, path, depth + 1);
+        return target < 0 ? fail_copy(copying->path, name)
+                          : copy_directory(copying, source, target, depth + 1);
     }
     default:
-        result = copy_node(to, name, &status);
+        result = copy_node(copying, to, name, &status);
     }
-    return result < 0 ? fail_copy(path, name) : 0;
+    return result < 0 ? fail_copy(copying->path, name) : 0;
 }
 
 /* Everything that is in a directory. */
-static int copy_entries(int from, int to, const char *path, int depth)
+static int copy_entries(const struct copying *copying, int from, int to, int depth)
 {
     int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (!directory) {
-        int result = fail(errno, "cannot read %s", path);
+        int result = fail(errno, "cannot read %s", copying->path);
         close_fd(&fd);
         return result;
     }
@@ -109,16 +128,17 @@ static int copy_entries(int from, int to, const char *path, int depth)
     struct dirent *entry;
     while (result == 0 && (errno = 0, entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            result = copy_entry(fd, to, entry->d_name, path, depth);
+            result = copy_entry(copying, fd, to, entry->d_name, depth);
     }
     if (result == 0 && errno != 0)
-        result = fail(errno, "cannot read %s", path);
+        result = fail(errno, "cannot read %s", copying->path);
     closedir(directory);
     return result;
 }
 
-static int copy_directory(int from, int to, const char *path, int depth)
+static int copy_directory(const struct copying *copying, int from, int to, int depth)
 {
+    const char *path = copying->path;
     struct stat status;
     struct stat parent;
     if (depth > DEPTH_MAX)
@@ -128,17 +148,18 @@ static int copy_directory(int from, int to, const char *path, int depth)
         return fail(errno, "cannot examine %s", path);
     bool mounted =
         depth > 0 && fstatat(from, "..", &parent, 0) == 0 && parent.st_dev != status.st_dev;
-    int result = mounted ? 0 : copy_entries(from, to, path, depth);
+    int result = mounted ? 0 : copy_entries(copying, from, to, depth);
     if (result < 0)
         return result;
     struct timespec times[2] = {status.st_atim, status.st_mtim};
-    if (fchownat(to, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 ||
-        fchmodat(to, ".", status.st_mode & 07777, 0) < 0 || utimensat(to, ".", times, 0) < 0)
+    if (give(copying, to, "", &status) < 0 || fchmodat(to, ".", status.st_mode & 07777, 0) < 0 ||
+        utimensat(to, ".", times, 0) < 0)
         return fail(errno, "cannot set owner, mode and times of the copy of %s", path);
     return 0;
 }
 
-int copy_tree(int from, int to, const char *path)
+int copy_tree(int from, int to, const char *path, enum copy_manner manner)
 {
-    return copy_directory(from, to, path, 0);
+    const struct copying copying = {path, manner};
+    return copy_directory(&copying, from, to, 0);
 }

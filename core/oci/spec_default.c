@@ -81,7 +81,7 @@ static struct json_object *parse_form(enum spec_form form)
     text_append(&text, mounts_text);
     text_append(&text, nested ? sys_bound_text : sys_text);
     text_append(&text, cgroup_text);
-    if (!(form & SPEC_ROOTLESS))
+    if (!(form & (SPEC_ROOTLESS | SPEC_UNLIMITED)))
         text_append(&text, RESOURCES ",");
     text_append(&text, tail_text);
 

@@ -48,6 +48,9 @@ int spec_set_memory(struct json_object *document, const char *quantity);
  * new sysfs without a network namespace of one's own: such a mount becomes a bind mount of /sys. */
 int spec_set_host_network(struct json_object *document);
 
+/* The form for the inside of a container, as SPEC_NESTED: proc and sysfs are bound. */
+int spec_set_nested(struct json_object *document);
+
 /* "type=…,src=…,dst=…,option…", see the manual page of spec. Appends to mounts. */
 int spec_add_mount(struct json_object *document, const char *text);
 

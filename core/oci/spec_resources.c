@@ -88,24 +88,41 @@ static bool remove_elements(struct json_object *array, const char *key, const ch
     return found;
 }
 
-static int bind_sysfs(struct json_object *mounts)
+/* Mounts of that file system become what is mounted at path outside. */
+static int bind_instead(struct json_object *mounts, const char *type, const char *path,
+                        const char *const *options, size_t count)
 {
-    static const char *const options[] = {"rprivate", "nosuid", "noexec", "nodev", "ro", "rbind"};
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < json_object_array_length(mounts); i++) {
         struct json_object *mount = json_object_array_get_idx(mounts, i);
 
-        if (!member_is(mount, "type", "sysfs"))
+        if (!member_is(mount, "type", type))
             continue;
         result = json_set(mount, "type", json_text("bind"));
         if (result == 0)
-            result = json_set(mount, "source", json_text("/sys"));
+            result = json_set(mount, "source", json_text(path));
         if (result == 0)
-            result = json_set(mount, "options",
-                              json_texts(options, sizeof(options) / sizeof(options[0])));
+            result = json_set(mount, "options", json_texts(options, count));
     }
     return result;
+}
+
+static int bind_sysfs(struct json_object *mounts)
+{
+    static const char *const options[] = {"rprivate", "nosuid", "noexec", "nodev", "ro", "rbind"};
+
+    return bind_instead(mounts, "sysfs", "/sys", options, sizeof(options) / sizeof(options[0]));
+}
+
+int spec_set_nested(struct json_object *document)
+{
+    static const char *const proc[] = {"nosuid", "noexec", "nodev", "rbind"};
+    static const char *const sys[] = {"rprivate", "nosuid", "noexec", "nodev", "rro", "rbind"};
+    struct json_object *mounts = json_descend_array(document, "mounts", NULL, NULL);
+    int result = mounts ? bind_instead(mounts, "proc", "/proc", proc, 4) : -EINVAL;
+
+    return result < 0 ? result : bind_instead(mounts, "sysfs", "/sys", sys, 6);
 }
 
 int spec_set_host_network(struct json_object *document)

@@ -70,7 +70,7 @@ static void test_everything_is_kept(void **state)
     assert_int_equal(symlinkat("/not/there", from, "link"), 0);
     assert_int_equal(mkfifoat(from, "pipe", 0640), 0);
     assert_int_equal(fchmodat(from, ".", 01777, 0), 0);
-    assert_int_equal(copy_tree(from, to, "from"), 0);
+    assert_int_equal(copy_tree(from, to, "from", COPY_EXACT), 0);
 
     assert_int_equal(fstat(to, &status), 0);
     assert_int_equal(status.st_mode, S_IFDIR | 01777);
@@ -94,7 +94,7 @@ static void test_nothing_is_replaced_or_followed(void **state)
     (void)state;
     write_file(from, "name", "new", 0644);
     assert_int_equal(symlinkat("elsewhere", to, "name"), 0);
-    assert_int_equal(copy_tree(from, to, "from"), -EEXIST);
+    assert_int_equal(copy_tree(from, to, "from", COPY_EXACT), -EEXIST);
     assert_string_equal(error_get()->text, "cannot copy name in from");
     assert_int_equal(faccessat(to, "elsewhere", F_OK, 0), -1);
 }
@@ -110,7 +110,7 @@ static void test_depth_is_limited(void **state)
         fd = next;
     }
     close(fd);
-    assert_int_equal(copy_tree(from, to, "from"), -ENAMETOOLONG);
+    assert_int_equal(copy_tree(from, to, "from", COPY_EXACT), -ENAMETOOLONG);
 }
 
 int main(void)

@@ -66,13 +66,16 @@ static void ended(void *context, int wait_status)
     note(context, 'e');
 }
 
-static int descriptor(const void *context)
+static int await(void *context, struct pollfd events[DRIVER_EVENTS])
 {
-    return ((const struct play *)context)->answers[0];
+    events[0] =
+        (struct pollfd){.fd = ((const struct play *)context)->answers[0], .events = POLLIN};
+    return -1;
 }
 
-static int serve(void *context)
+static int serve(void *context, const struct pollfd events[DRIVER_EVENTS])
 {
+    assert_int_not_equal(events[0].revents, 0);
     char byte;
     return read(((struct play *)context)->answers[0], &byte, 1) == 1
                ? DRIVER_GO
@@ -86,7 +89,7 @@ static const struct driver driver = {.made = made,
                                      .setting_up = setting_up,
                                      .running = running,
                                      .ended = ended,
-                                     .descriptor = descriptor,
+                                     .wait = await,
                                      .serve = serve};
 
 static void begin_play(struct play *play)

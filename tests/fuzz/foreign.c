@@ -47,7 +47,8 @@ static void serve(struct container *container, struct foreign *foreign)
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         foreign->awaited = answers[i];
-        int result = container->driver->serve(foreign);
+        const struct pollfd events[DRIVER_EVENTS] = {{.revents = POLLIN}};
+        int result = container->driver->serve(foreign, events);
         if ((result < 0) != error_is_set() || (result >= 0 && !answers[i]))
             abort();
         if (result < 0)

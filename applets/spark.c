@@ -1,0 +1,394 @@
+/* spark: a program run as a function: input, answer, bounds.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "core/base/applet.h"
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/base/trace.h"
+#include "core/container/bundle.h"
+#include "core/container/function.h"
+#include "core/container/function_entry.h"
+#include "core/linux/capability.h"
+#include "core/linux/idmap.h"
+#include "core/linux/namespace.h"
+#include "core/linux/own_binary.h"
+#include "core/linux/rootless.h"
+#include "core/oci/config.h"
+#include "core/oci/json.h"
+#include "core/oci/spec_default.h"
+#include "core/oci/spec_function.h"
+
+/* What RunFunction of crossplane has by default. */
+#define ROOT_DEFAULT    100000
+#define IDS             65536
+#define TIMEOUT_DEFAULT 25000
+#define BYTES_DEFAULT   (100U << 20)
+
+#define DAY_MS (24 * 3600 * 1000)
+
+struct spark_options {
+    const char *memory;
+    const char *cpu;
+    uint32_t pids;
+    const char *timeout;
+    const char *max_bytes;
+    const char *network;
+    const char *root_uid;
+    const char *root_gid;
+    struct text_list uid_map;
+    struct text_list gid_map;
+    const char *scratch;
+    struct text_list env;
+    bool readonly;
+    bool json;
+};
+
+#define FIELD(name) ((uint16_t)offsetof(struct spark_options, name))
+
+static const struct option options[] = {
+    {0, OPTION_TEXT, FIELD(memory),
+     OPTION_WORDS("memory", "QUANTITY", "Memory, without swap space: 64Mi, 1.5Gi")},
+    {0, OPTION_TEXT, FIELD(cpu), OPTION_WORDS("cpu", "QUANTITY", "Processors: 500m, 2")},
+    {0, OPTION_NUMBER, FIELD(pids), OPTION_WORDS("pids", "N", "Processes at once")},
+    {0, OPTION_TEXT, FIELD(timeout),
+     OPTION_WORDS("timeout", "DURATION", "Time to the end: 500ms, 1m30s, 0 for any (25s)")},
+    {0, OPTION_TEXT, FIELD(max_bytes),
+     OPTION_WORDS("max-stdio-bytes", "N", "Bytes of each stream, 0 for any (100 MiB)")},
+    {0, OPTION_TEXT, FIELD(network),
+     OPTION_WORDS("network", "isolated|runner", "None at all, or the caller's")},
+    {0, OPTION_TEXT, FIELD(root_uid),
+     OPTION_WORDS("root-uid", "UID", "Map 65536 user ids from here on (100000)")},
+    {0, OPTION_TEXT, FIELD(root_gid), OPTION_WORDS("root-gid", "GID", "The same for group ids")},
+    {'u', OPTION_LIST, FIELD(uid_map),
+     OPTION_WORDS("uid-map", "CONTAINER:HOST:SIZE", "Map user ids so")},
+    {'g', OPTION_LIST, FIELD(gid_map),
+     OPTION_WORDS("gid-map", "CONTAINER:HOST:SIZE", "Map group ids so")},
+    {0, OPTION_TEXT, FIELD(scratch),
+     OPTION_WORDS("scratch", "DIR", "Keep what it changes below DIR, not in memory")},
+    {0, OPTION_LIST, FIELD(env), OPTION_WORDS("env", "NAME=VALUE", "Set an environment variable")},
+    {0, OPTION_FLAG, FIELD(readonly), OPTION_WORDS("readonly", "", "It changes no file at all")},
+    {0, OPTION_FLAG, FIELD(json),
+     OPTION_WORDS("json", "", "End standard error with a report, as a line of JSON")},
+};
+
+/* One call of this applet. */
+struct spark {
+    const struct spark_options *values;
+    const char *source; /* BUNDLE or ROOTFS */
+    char **program;     /* NULL: the bundle's */
+    char *directory;    /* source, absolute */
+    char *scratch;      /* absolute; NULL: none */
+    bool bundle;
+    struct idmaps maps; /* empty: the bundle's */
+    struct function_wish wish;
+    struct config config;
+    struct function function;
+    struct function_entry entry;
+};
+
+/* ---- the command line ---- */
+
+static int split_operands(const struct call *call, struct spark *spark)
+{
+    char **argv = call->argv;
+    if (call->separated || call->argc == 0)
+        return fail_usage("expected BUNDLE or ROOTFS");
+    spark->source = *argv++;
+    if (*argv && strcmp(*argv, "--") != 0)
+        return fail_usage("unexpected argument '%s' (what the program gets goes behind --)", *argv);
+    if (*argv && *++argv)
+        spark->program = argv;
+    return 0;
+}
+
+static int read_network(const char *word, enum function_network *network)
+{
+    *network = NETWORK_AS_IT_IS;
+    if (!word)
+        return 0;
+    *network = strcmp(word, "runner") == 0 ? NETWORK_RUNNER : NETWORK_ISOLATED;
+    return *network == NETWORK_RUNNER || strcmp(word, "isolated") == 0
+               ? 0
+               : fail_usage("option --network: unknown word '%s': isolated or runner", word);
+}
+
+static int read_bounds(const struct spark_options *values, struct function *function)
+{
+    function->limit = BYTES_DEFAULT;
+    function->timeout = TIMEOUT_DEFAULT;
+    if (values->max_bytes && parse_u64(values->max_bytes, INT64_MAX, &function->limit) < 0)
+        return fail_usage("option --max-stdio-bytes: '%s' is no number of bytes",
+                          values->max_bytes);
+    if (values->timeout && parse_duration(values->timeout, DAY_MS, &function->timeout) < 0)
+        return fail_usage("option --timeout: '%s' is not a time of up to a day such as 500ms, 5s "
+                          "or 1m30s",
+                          values->timeout);
+    return 0;
+}
+
+/* ---- ids ---- */
+
+static int read_id(const char *name, const char *text, uint32_t *id)
+{
+    *id = ROOT_DEFAULT;
+    if (!text)
+        return 0;
+    if (parse_id(text, id) < 0 || *id > ID_MAX - IDS + 1)
+        return fail_usage("option --%s: '%s' is no id that %u more can follow", name, text,
+                          IDS - 1);
+    return 0;
+}
+
+/* In a user namespace that is not the initial one these ids need not exist. */
+static bool are_mapped(const char *path, uint32_t first)
+{
+    autotext struct text text = {0};
+    bool mapped = read_file(AT_FDCWD, path, 65536, &text) == 0 && text.data &&
+                  own_map_holds(text.data, first, IDS);
+    error_clear();
+    return mapped;
+}
+
+/* 65,536 ids for who may map any; else what there is. */
+static int choose_range(const struct spark_options *values, struct idmaps *maps)
+{
+    bool asked = values->root_uid || values->root_gid;
+    uint32_t uid;
+    uint32_t gid;
+    int result = read_id("root-uid", values->root_uid, &uid);
+    if (result == 0)
+        result = read_id("root-gid", values->root_gid, &gid);
+    if (result < 0)
+        return result;
+    bool able = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
+    if (asked && !able) {
+        result = fail(EPERM, "cannot map ids from %u on", uid);
+        error_hint("it takes CAP_SETUID and CAP_SETGID; without --root-uid and --root-gid the "
+                   "subordinate ids of the caller are used, or its own");
+        return result;
+    }
+    if (able && !asked && namespace_own_is_initial(NAMESPACE_USER) != 1)
+        able = are_mapped("/proc/self/uid_map", uid) && are_mapped("/proc/self/gid_map", gid);
+    if (!able)
+        return idmaps_by_word(maps, "auto");
+    result = idmap_add(&maps->uid, "uid map", 0, uid, IDS);
+    return result < 0 ? result : idmap_add(&maps->gid, "gid map", 0, gid, IDS);
+}
+
+static int choose_maps(struct spark *spark, struct json_object *document)
+{
+    const struct spark_options *values = spark->values;
+    bool range = values->root_uid || values->root_gid;
+    bool map = values->uid_map.count > 0 || values->gid_map.count > 0;
+    if (range && map)
+        return fail_usage("--root-uid and --root-gid exclude --uid-map and --gid-map");
+    if (spark->maps.uid.count > 0 || (!range && !map && spec_has_maps(document)))
+        return 0;
+    return map ? idmaps_by_options(&spark->maps, &values->uid_map, &values->gid_map, NULL)
+               : choose_range(values, &spark->maps);
+}
+
+/* ---- the configuration ---- */
+
+/* A directory with a config.json is a bundle, any other one a root file system. An image will be a
+ * third kind, unpacked to a root file system before this. */
+static int open_source(struct spark *spark)
+{
+    int result = absolute_path(spark->source, &spark->directory);
+    if (result < 0)
+        return result;
+    if (chdir(spark->directory) < 0)
+        return fail(errno, "cannot enter %s", spark->source);
+    spark->bundle = access("config.json", F_OK) == 0;
+    if (!spark->bundle && !spark->program) {
+        result = fail_usage("%s has no config.json, so a program is wanted", spark->source);
+        error_hint("give it behind --");
+        return result;
+    }
+    return 0;
+}
+
+static int load_document(const struct spark *spark, struct json_object **document)
+{
+    if (spark->bundle)
+        return bundle_read_document(document, "config.json");
+    *document = spec_default(SPEC_UNLIMITED);
+    return *document ? 0 : -EINVAL;
+}
+
+static int check_config(const struct spark *spark)
+{
+    const struct config *config = &spark->config;
+    for (int type = 0; type < HOOK_TYPES; type++) {
+        if (config->hooks[type].count > 0)
+            return fail_config("/hooks", "a function has none");
+    }
+    for (int type = 0; type < NAMESPACE_TYPES; type++) {
+        bool own = type == NAMESPACE_USER || type == NAMESPACE_PID || type == NAMESPACE_MOUNT;
+        if (own && config->namespaces[type].path)
+            return fail_config("/linux/namespaces", "a function has a %s namespace of its own",
+                               namespace_name((enum namespace_type)type));
+    }
+    return 0;
+}
+
+/* nested: for the inside of a container. */
+static int load_config(struct spark *spark, bool nested)
+{
+    struct json_object *document = NULL;
+    step("read the configuration");
+    int result = load_document(spark, &document);
+    if (result == 0)
+        result = choose_maps(spark, document);
+    spark->wish.maps = spark->maps.uid.count > 0 ? &spark->maps : NULL;
+    spark->wish.nested = nested;
+    if (result == 0)
+        result = spec_make_function(document, &spark->wish);
+    if (result < 0) {
+        json_object_put(document);
+        return result;
+    }
+    result =
+        config_from_document(&spark->config, spark->bundle ? "config.json" : "default", document);
+    return result < 0 ? result : check_config(spark);
+}
+
+/* ---- the function ---- */
+
+/* Ids on disk that are none of the container's are the container's own. */
+static int look_at_owner(struct spark *spark)
+{
+    const struct config *config = &spark->config;
+    const char *path = spark->function.rootfs ? spark->function.rootfs : config->root_path;
+    struct stat status;
+    uint32_t inside;
+    if (!path)
+        return fail_config("/root", "no root file system");
+    if (stat(path, &status) < 0)
+        return fail(errno, "cannot open root file system %s", path);
+    spark->function.idmap = capability_have(CAP_SYS_ADMIN) &&
+                            idmap_to_container(&config->maps.uid, status.st_uid, &inside) < 0;
+    return 0;
+}
+
+static int prepare(struct spark *spark, const struct globals *globals)
+{
+    struct function *function = &spark->function;
+    function->config = &spark->config;
+    function->rootfs = spark->bundle ? NULL : ".";
+    function->readonly = spark->values->readonly || spark->config.root_readonly;
+    function->strict = spark->values->memory || spark->values->cpu || spark->values->pids;
+    function->limited = config_has(&spark->config, "/linux/resources");
+    int result = look_at_owner(spark);
+    if (result < 0 || !(function->limited || spark->scratch) || function->entry)
+        return result;
+    function->entry = &spark->entry;
+    return function_entry_open(&spark->entry, globals->root, spark->scratch, &spark->config.maps);
+}
+
+static int call_once(struct spark *spark, const struct globals *globals,
+                     struct function_result *result)
+{
+    const struct function_call call = {.program = spark->program,
+                                       .streams = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
+    int code = load_config(spark, false);
+    if (code < 0)
+        return code;
+    function_sweep(globals->root, &spark->config.maps);
+    code = prepare(spark, globals);
+    if (code == 0)
+        code = function_run(&spark->function, &call, result);
+    if (code >= 0 || !bundle_was_refused_proc(&spark->config))
+        return code;
+    error_clear();
+    config_free(&spark->config);
+    spark->config = (struct config){0};
+    code = load_config(spark, true);
+    return code < 0 ? code : function_run(&spark->function, &call, result);
+}
+
+static int begin(const struct call *call, struct spark *spark, int *overlay)
+{
+    const struct spark_options *values = call->values;
+    int result = split_operands(call, spark);
+    if (result == 0)
+        result = read_network(values->network, &spark->wish.network);
+    if (result == 0)
+        result = read_bounds(values, &spark->function);
+    if (result == 0 && values->readonly && values->scratch)
+        result = fail_usage("--readonly and --scratch exclude each other");
+    if (result == 0)
+        result = own_binary_protect(call->globals->command_line, overlay);
+    if (result == 0 && values->scratch)
+        result = absolute_path(values->scratch, &spark->scratch);
+    if (result == 0)
+        result = open_source(spark);
+    spark->wish.memory = values->memory;
+    spark->wish.cpu = values->cpu;
+    spark->wish.pids = values->pids;
+    spark->wish.env = &values->env;
+    spark->wish.readonly = values->readonly;
+    return result;
+}
+
+static int report(const struct function_result *result, int code)
+{
+    autotext struct text line = {0};
+    text_append(&line, "{");
+    function_tell(result, code, &line);
+    text_append(&line, "}\n");
+    if (line.failed || write_all(STDERR_FILENO, "standard error", line.data, line.length) < 0)
+        return EXIT_OWN_FAILURE;
+    return code;
+}
+
+static int run(const struct call *call)
+{
+    struct spark spark = {.values = call->values, .entry = NO_FUNCTION_ENTRY};
+    struct function_result result = {.exceeded = -1};
+    autoclose int overlay = -1;
+    int code = begin(call, &spark, &overlay);
+    if (code == 0)
+        code = call_once(&spark, call->globals, &result);
+    function_entry_close(&spark.entry);
+    config_free(&spark.config);
+    idmaps_free(&spark.maps);
+    free_pointer(&spark.directory);
+    free_pointer(&spark.scratch);
+    if (code < 0) {
+        code = error_get()->kind == ERROR_NOT_FOUND     ? EXIT_NOT_FOUND
+               : error_get()->kind == ERROR_CANNOT_EXEC ? EXIT_CANNOT_EXEC
+                                                        : EXIT_OWN_FAILURE;
+    }
+    return spark.values->json ? report(&result, code) : report_error(code);
+}
+
+static const struct applet applet = {
+    .name = "spark",
+    .texts = APPLET_TEXTS(
+        "run a program as a function: input, answer, bounds",
+        "[options] BUNDLE|ROOTFS [-- ARG...] <INPUT >ANSWER",
+        "Runs a program in a container of its own, which gets standard input, and whose standard "
+        "output is the answer. Its bytes, time, memory, processors and processes can be bounded, "
+        "and nothing that it did is left when it has ended. No privilege is needed.\n",
+        "# a program that answers\n"
+        "echo hello | shimbox spark /srv/rootfs -- /bin/cat\n"),
+    OPTION_TABLE(options),
+    .values_size = sizeof(struct spark_options),
+    .failure = EXIT_OWN_FAILURE,
+    .run = run,
+};
+APPLET(applet);

@@ -1,0 +1,187 @@
+/* Bytes from one descriptor to another.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/flow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+
+/* At once by the kernel: what a pipe holds. */
+#define CHUNK 65536
+
+/* At once through this process: what a pipe, socket or terminal that is ready takes without delay
+ * (PIPE_BUF). */
+#define COPIED 4096
+
+void flow_close(struct flow *flow)
+{
+    if (flow->owned[0])
+        close_fd(&flow->from);
+    if (flow->owned[1])
+        close_fd(&flow->to);
+    flow->from = flow->to = -1;
+}
+
+/* Only of pipes and files splice(2) never waits for either side. */
+static bool is_spliced(int fd, bool written)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return false;
+    if (S_ISREG(status.st_mode))
+        return !written || !(fcntl(fd, F_GETFL) & O_APPEND);
+    return S_ISFIFO(status.st_mode);
+}
+
+void flow_begin(struct flow *flow)
+{
+    flow->copying = flow->keeping || !is_spliced(flow->from, false) || !is_spliced(flow->to, true);
+}
+
+struct pollfd flow_wait(const struct flow *flow)
+{
+    if (flow->from >= 0 && flow->full)
+        return (struct pollfd){.fd = flow->to, .events = POLLOUT};
+    return (struct pollfd){.fd = flow->from, .events = POLLIN};
+}
+
+/* How many bytes may still come; none: one more would be too many. */
+static size_t allowed(const struct flow *flow, size_t most)
+{
+    if (!flow->limit || flow->limit - flow->moved > most)
+        return most;
+    return (size_t)(flow->limit - flow->moved);
+}
+
+static void keep_tail(struct flow *flow, const char *bytes, size_t length)
+{
+    if (length >= FLOW_TAIL) {
+        memcpy(flow->tail, bytes + length - FLOW_TAIL, FLOW_TAIL);
+        flow->length = FLOW_TAIL;
+        return;
+    }
+    size_t kept = flow->length + length > FLOW_TAIL ? FLOW_TAIL - length : flow->length;
+    memmove(flow->tail, flow->tail + flow->length - kept, kept);
+    memcpy(flow->tail + kept, bytes, length);
+    flow->length = kept + length;
+}
+
+/* Is there anything beyond the limit? */
+static ssize_t look_beyond(struct flow *flow)
+{
+    char byte;
+    ssize_t count = read(flow->from, &byte, 1);
+    if (count > 0) {
+        flow->exceeded = true;
+        flow_close(flow);
+    }
+    return count;
+}
+
+/* `to` has room. After a failure to write, *write says so. */
+static ssize_t copy(struct flow *flow, bool *written)
+{
+    char bytes[COPIED];
+    ssize_t count = read(flow->from, bytes, allowed(flow, sizeof(bytes)));
+    *written = false;
+    for (ssize_t done = 0; done < count;) {
+        ssize_t part = write(flow->to, bytes + done, (size_t)(count - done));
+        *written = true;
+        if (part < 0 && errno == EAGAIN && poll(&(struct pollfd){flow->to, POLLOUT, 0}, 1, -1) >= 0)
+            continue;
+        if (part < 0 && errno != EINTR)
+            return -1;
+        done += part < 0 ? 0 : part;
+    }
+    if (count > 0 && flow->keeping)
+        keep_tail(flow, bytes, (size_t)count);
+    return count;
+}
+
+/* Whoever reads may end before all is read, and whoever was to get it may not want it. */
+static int fail_flow(struct flow *flow, bool reading)
+{
+    if (errno == EPIPE || errno == ECONNRESET) {
+        flow_close(flow);
+        return 0;
+    }
+    return fail(errno, "cannot %s %s", reading ? "read" : "write", flow->name);
+}
+
+/* One step. Returns 1 (there may be more), 0 (not now, or over), or a negative errno (recorded). */
+static int move(struct flow *flow)
+{
+    bool written = true;
+    ssize_t count;
+    size_t most = allowed(flow, CHUNK);
+    if (most == 0)
+        count = look_beyond(flow);
+    else if (flow->copying)
+        count = copy(flow, &written);
+    else
+        count = splice(flow->from, NULL, flow->to, NULL, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (flow->from < 0)
+        return 0;
+    if (count > 0) {
+        flow->moved += (uint64_t)count;
+        return 1;
+    }
+    if (count == 0) {
+        flow_close(flow);
+        return 0;
+    }
+    if (errno == EINTR)
+        return 1;
+    if (errno == EAGAIN) {
+        /* Which of the two was not ready is not said: wait for the other one now. */
+        flow->full = !flow->full;
+        return 0;
+    }
+    if (errno == EINVAL && !flow->copying) {
+        flow->copying = true;
+        flow->full = true;
+        return 0;
+    }
+    return fail_flow(flow, !written);
+}
+
+int flow_serve(struct flow *flow)
+{
+    if (flow->from < 0)
+        return 0;
+    /* For a copy both must be ready, since what is read cannot be put back; to look whether there
+     * is too much, only the one. */
+    bool both = allowed(flow, 1) > 0;
+    if ((flow->copying && both && !flow->full) || (!both && flow->full)) {
+        flow->full = both;
+        return 0;
+    }
+    int result = move(flow);
+    if (flow->copying)
+        flow->full = false;
+    return result < 0 ? result : 0;
+}
+
+int flow_drain(struct flow *flow)
+{
+    while (flow->from >= 0) {
+        int result = move(flow);
+        if (result < 0)
+            return result;
+        if (result > 0 || flow->from < 0)
+            continue;
+        struct pollfd from = {.fd = flow->from, .events = POLLIN};
+        if (poll(&from, 1, 0) <= 0 && errno != EINTR)
+            break;
+        struct pollfd to = {.fd = flow->to, .events = POLLOUT};
+        poll(&to, 1, -1);
+    }
+    flow_close(flow);
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* What a container's root file system is seen through.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/own.h"
+#include "core/base/report.h"
+#include "core/base/text.h"
+#include "core/base/trace.h"
+#include "core/container/container.h"
+#include "core/container/idmap.h"
+#include "core/linux/copy.h"
+#include "core/linux/mount.h"
+#include "core/linux/sys.h"
+#include "core/oci/config.h"
+
+/* A device in a root file system that the container owns would be at its disposal. */
+static const struct mount_options without_devices = {.set = MOUNT_ATTR_NODEV};
+
+bool layer_is_there(const struct container *container)
+{
+    return container->layer.overlay || container->layer.idmap;
+}
+
+static int clone(const char *path)
+{
+    autoclose int mount = mount_clone(AT_FDCWD, path, false);
+    if (mount == -EINVAL)
+        error_hint("what is mounted below it cannot be left out here");
+    int result = mount < 0 ? mount : mount_change(mount, &without_devices, -1);
+    return result < 0 ? result : take_fd(&mount);
+}
+
+int layer_pin(struct container *container, const char *path)
+{
+    struct root_layer *layer = &container->layer;
+    if (!container->privileged)
+        return 0;
+    container->root = clone(path);
+    int result = container->root < 0 ? container->root : 0;
+    if (result == 0 && layer->scratch) {
+        layer->changes = clone(layer->scratch);
+        result = layer->changes < 0 ? layer->changes : 0;
+    }
+    return result;
+}
+
+int layer_idmap(const struct container *container, const struct process *child)
+{
+    static const struct mount_options ids = {.idmap = true};
+    if (!container->layer.idmap || container->root < 0)
+        return 0;
+    step("idmap the root file system");
+    autoclose int userns = idmap_open_own(container, child);
+    if (userns < 0)
+        return userns;
+    int result = mount_change(container->root, &ids, userns);
+    if (result != -EINVAL && result != -EPERM && result != -EOPNOTSUPP)
+        return result;
+    error_clear();
+    report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    return 0;
+}
+
+static int attach(int mount)
+{
+    autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return target < 0 ? fail(errno, "cannot open the root directory")
+                      : mount_attach(mount, target, "/");
+}
+
+/* What is on top of "/". */
+static int detach(void)
+{
+    return sys_umount2("/", MNT_DETACH) < 0 ? fail(errno, "cannot detach a layer") : 0;
+}
+
+/* "upper" and "work" in a new tmpfs; the upper one looks like the root that it lies on. */
+static int make_places(int changes, int lower)
+{
+    struct stat status;
+    if (fstat(lower, &status) < 0)
+        return fail(errno, "cannot examine the root file system");
+    if (mkdirat(changes, "upper", status.st_mode & 07777) < 0 || mkdirat(changes, "work", 0700) < 0)
+        return fail(errno, "cannot make room for changes");
+    return 0;
+}
+
+static int open_changes(struct container *container, int lower)
+{
+    struct root_layer *layer = &container->layer;
+    const struct mount_options options = {.set = MOUNT_ATTR_NODEV,
+                                          .label = container->config->mount_label};
+    if (layer->changes >= 0)
+        return take_fd(&layer->changes);
+    if (layer->scratch)
+        return clone(layer->scratch);
+    step("make a tmpfs for changes");
+    autoclose int changes = mount_create("tmpfs", "changes", &options);
+    int result = changes < 0 ? changes : make_places(changes, lower);
+    return result < 0 ? result : take_fd(&changes);
+}
+
+/* By descriptors, so that no path needs escapes. A user namespace has no right to trusted.*, so
+ * what overlayfs notes there goes to user.* (Linux 5.11). Nothing of it outlives a crash, so
+ * nothing is synced. */
+static int overlay(const struct container *container, int lower, int changes)
+{
+    char lowerdir[64];
+    char upperdir[64];
+    char workdir[64];
+    const char *words[] = {lowerdir, upperdir, workdir, "volatile", "userxattr"};
+    struct mount_options options = {
+        .set = MOUNT_ATTR_NODEV,
+        .filesystem = {words, container->new_user ? 5 : 4},
+    };
+    snprintf(lowerdir, sizeof(lowerdir), "lowerdir=/proc/self/fd/%d", lower);
+    snprintf(upperdir, sizeof(upperdir), "upperdir=/proc/self/fd/%d/upper", changes);
+    snprintf(workdir, sizeof(workdir), "workdir=/proc/self/fd/%d/work", changes);
+    return mount_create("overlay", "overlay", &options);
+}
+
+/* No overlayfs in this kernel, not for us, or not on such file systems: below Linux 5.19 not on one
+ * that is idmapped. */
+static bool is_lack(int result)
+{
+    return result == -ENODEV || result == -EPERM || result == -EINVAL || result == -EOPNOTSUPP;
+}
+
+static int copy(int lower, int changes, const char *path)
+{
+    step("copy the root file system");
+    error_clear();
+    autoclose int upper = mount_clone(changes, "upper", false);
+    int result = upper < 0 ? upper : copy_tree(lower, upper, path, COPY_LENIENT);
+    return result < 0 ? result : take_fd(&upper);
+}
+
+int layer_open(struct container *container, const char *path)
+{
+    step("open the root file system");
+    autoclose int lower = container->root >= 0 ? take_fd(&container->root) : clone(path);
+    if (lower < 0 || !container->layer.overlay)
+        return take_fd(&lower);
+    autoclose int changes = open_changes(container, lower);
+    if (changes < 0)
+        return changes;
+    int result = attach(lower);
+    if (result == 0)
+        result = attach(changes);
+    if (result < 0)
+        return result;
+    step("make an overlay");
+    autoclose int root = overlay(container, lower, changes);
+    if (is_lack(root))
+        root = copy(lower, changes, path);
+    if (root < 0)
+        return root;
+    /* It holds what it is made of. Left on top of the host's root they would be what is detached
+     * when the root is changed, in its place. */
+    result = detach();
+    if (result == 0)
+        result = detach();
+    return result < 0 ? result : take_fd(&root);
+}
