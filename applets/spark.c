@@ -288,7 +288,7 @@ static int prepare(struct spark *spark, const struct globals *globals)
 {
     struct function *function = &spark->function;
     function->config = &spark->config;
-    function->rootfs = spark->bundle ? NULL : ".";
+    function->rootfs = spark->bundle ? NULL : spark->directory;
     function->readonly = spark->values->readonly || spark->config.root_readonly;
     function->strict = spark->values->memory || spark->values->cpu || spark->values->pids;
     function->limited = config_has(&spark->config, "/linux/resources");

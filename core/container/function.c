@@ -248,7 +248,7 @@ static int run(struct calling *calling, const struct function_call *call, const 
     container.layer.scratch = scratch;
     container.cgroup.measured = true;
     if (function->entry) {
-        container.id = function->limited ? state_id(&function->entry->state) : NULL;
+        container.id = function->limited ? function_entry_name(function->entry) : NULL;
         container.state = function->entry->state.fd;
     }
     container.driver = &driver;

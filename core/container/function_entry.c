@@ -25,7 +25,8 @@
 #include "core/linux/sys.h"
 #include "core/linux/userns.h"
 
-#define PREFIX "spark-"
+/* Of entries; without the dot, of what belongs to them. */
+#define PREFIX ".spark-"
 
 /* A link to the scratch directory. */
 #define NOTE "scratch"
@@ -77,7 +78,7 @@ static void sweep_scratch(const struct state *state, const struct idmaps *maps)
         return;
     path[length] = '\0';
     const char *name = strrchr(path, '/');
-    if (path[0] != '/' || strcmp(name + 1, state_id(state)) != 0 || lstat(path, &status) < 0 ||
+    if (path[0] != '/' || strcmp(name + 1, state_id(state) + 1) != 0 || lstat(path, &status) < 0 ||
         !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
         return;
     remove_scratch(path, maps);
@@ -89,9 +90,6 @@ static int sweep(void *context, struct state *state)
         error_clear();
         return 0;
     }
-    /* A container may be called so. */
-    if (faccessat(state->fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return 0;
     if (state_lock(state, 0) == 0) {
         sweep_scratch(state, context);
         if (lifecycle_sweep(state) == 0)
@@ -106,7 +104,7 @@ static int sweep(void *context, struct state *state)
 void function_sweep(const char *root, const struct idmaps *maps)
 {
     step("sweep what was left behind");
-    state_each(root, sweep, (void *)(uintptr_t)maps);
+    state_each_hidden(root, sweep, (void *)(uintptr_t)maps);
     error_clear();
 }
 
@@ -127,10 +125,15 @@ static int claim(struct function_entry *entry, const char *root)
     return result;
 }
 
+const char *function_entry_name(const struct function_entry *entry)
+{
+    return state_id(&entry->state) + 1;
+}
+
 /* It belongs to us, and nobody else may look into it but by the directories in it. */
 static int make_scratch(struct function_entry *entry, const char *directory)
 {
-    if (asprintf(&entry->scratch, "%s/%s", directory, state_id(&entry->state)) < 0) {
+    if (asprintf(&entry->scratch, "%s/%s", directory, function_entry_name(entry)) < 0) {
         entry->scratch = NULL;
         return fail(ENOMEM, "cannot make room for changes");
     }

@@ -1,7 +1,7 @@
 /* What a process that calls functions leaves in file systems, and the sweeping of that.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Beside the states of containers it has an entry of its own, spark-PID, locked as long as it
+ * Beside the states of containers it has an entry of its own, .spark-PID, locked as long as it
  * lives: there it is noted which cgroup and which scratch directory are about to be made. One that
  * nobody has locked was left behind by a process that was killed.
  */
@@ -31,6 +31,9 @@ int function_entry_open(struct function_entry *entry, const char *root, const ch
                         const struct idmaps *maps);
 void function_entry_close(struct function_entry *entry);
 #define autoentry __attribute__((cleanup(function_entry_close)))
+
+/* "spark-PID": what is made for it is called so. */
+const char *function_entry_name(const struct function_entry *entry);
 
 /* A place for the changes of one call, where there is a scratch directory: *path is allocated. The
  * caller takes it away in the end. Returns 0 or a negative errno (recorded). */

@@ -32,8 +32,12 @@ bool layer_is_there(const struct container *container)
 static int clone(const char *path)
 {
     autoclose int mount = mount_clone(AT_FDCWD, path, false);
-    if (mount == -EINVAL)
-        error_hint("what is mounted below it cannot be left out here");
+    if (mount == -EINVAL) {
+        error_clear();
+        int result = fail(EINVAL, "cannot leave out what is mounted below %s", path);
+        error_hint("that takes CAP_SYS_ADMIN; use a directory without mounts below it");
+        return result;
+    }
     int result = mount < 0 ? mount : mount_change(mount, &without_devices, -1);
     return result < 0 ? result : take_fd(&mount);
 }

@@ -332,7 +332,7 @@ static int add_name(struct names *names, const char *name)
     return names->items[names->count++] ? 0 : fail(ENOMEM, "cannot list containers");
 }
 
-static int read_names(int root, struct names *names)
+static int read_names(int root, bool hidden, struct names *names)
 {
     int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
@@ -345,8 +345,10 @@ static int read_names(int root, struct names *names)
     struct dirent *entry;
     while (result == 0 && (errno = 0, entry = readdir(directory))) {
         bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
-        if (folder && entry->d_name[0] != '.')
-            result = add_name(names, entry->d_name);
+        const char *name = entry->d_name;
+        if (folder && (name[0] == '.') == hidden && strcmp(name, ".") != 0 &&
+            strcmp(name, "..") != 0)
+            result = add_name(names, name);
     }
     if (result == 0 && errno)
         result = fail(errno, "cannot list containers");
@@ -356,7 +358,8 @@ static int read_names(int root, struct names *names)
     return result;
 }
 
-int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context)
+static int each(const char *root, bool hidden, int (*visit)(void *context, struct state *state),
+                void *context)
 {
     autofree char *name = NULL;
     int result = name_root(root, &name);
@@ -369,7 +372,7 @@ int state_each(const char *root, int (*visit)(void *context, struct state *state
     autofree char *base = NULL;
     result = find_path(directory, &base);
     if (result == 0)
-        result = read_names(directory, &names);
+        result = read_names(directory, hidden, &names);
     for (size_t i = 0; result == 0 && i < names.count; i++) {
         autostate struct state state = NO_STATE;
         result = open_entry(&state, directory, base, names.items[i]);
@@ -381,6 +384,17 @@ int state_each(const char *root, int (*visit)(void *context, struct state *state
     }
     free_names(&names);
     return result;
+}
+
+int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context)
+{
+    return each(root, false, visit, context);
+}
+
+int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
+                      void *context)
+{
+    return each(root, true, visit, context);
 }
 
 void state_release(struct state *state)

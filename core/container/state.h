@@ -59,6 +59,10 @@ int state_remove(struct state *state);
  * returns. A negative result ends this, and is returned. Without the root there are none. */
 int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context);
 
+/* The same for entries whose names start with a dot, and so are no containers'. */
+int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
+                      void *context);
+
 /* Let go of it. An entry that was claimed, and in which nothing was written, is removed. */
 void state_release(struct state *state);
 #define autostate __attribute__((cleanup(state_release)))
