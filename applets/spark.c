@@ -21,6 +21,7 @@
 #include "core/container/bundle.h"
 #include "core/container/function.h"
 #include "core/container/function_entry.h"
+#include "core/container/function_service.h"
 #include "core/linux/capability.h"
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
@@ -36,6 +37,8 @@
 #define IDS             65536
 #define TIMEOUT_DEFAULT 25000
 #define BYTES_DEFAULT   (100U << 20)
+
+#define JOBS_MAX 1024
 
 #define DAY_MS (24 * 3600 * 1000)
 
@@ -54,6 +57,8 @@ struct spark_options {
     struct text_list env;
     bool readonly;
     bool json;
+    bool requests;
+    uint32_t jobs;
 };
 
 #define FIELD(name) ((uint16_t)offsetof(struct spark_options, name))
@@ -82,11 +87,16 @@ static const struct option options[] = {
     {0, OPTION_FLAG, FIELD(readonly), OPTION_WORDS("readonly", "", "It changes no file at all")},
     {0, OPTION_FLAG, FIELD(json),
      OPTION_WORDS("json", "", "End standard error with a report, as a line of JSON")},
+    {0, OPTION_FLAG, FIELD(requests),
+     OPTION_WORDS("requests", "", "Answer requests, a line of JSON each")},
+    {'j', OPTION_NUMBER, FIELD(jobs),
+     OPTION_WORDS("jobs", "N", "With --requests: so many at once (1)")},
 };
 
 /* One call of this applet. */
 struct spark {
     const struct spark_options *values;
+    const struct globals *globals;
     const char *source; /* BUNDLE or ROOTFS */
     char **program;     /* NULL: the bundle's */
     char *directory;    /* source, absolute */
@@ -213,7 +223,7 @@ static int open_source(struct spark *spark)
     if (chdir(spark->directory) < 0)
         return fail(errno, "cannot enter %s", spark->source);
     spark->bundle = access("config.json", F_OK) == 0;
-    if (!spark->bundle && !spark->program) {
+    if (!spark->bundle && !spark->program && !spark->values->requests) {
         result = fail_usage("%s has no config.json, so a program is wanted", spark->source);
         error_hint("give it behind --");
         return result;
@@ -299,25 +309,61 @@ static int prepare(struct spark *spark, const struct globals *globals)
     return function_entry_open(&spark->entry, globals->root, spark->scratch, &spark->config.maps);
 }
 
-static int call_once(struct spark *spark, const struct globals *globals,
-                     struct function_result *result)
+/* Call it; where a new proc cannot be had, once more in the form for containers, from then on. */
+static int call_function(void *context, const struct function_call *call,
+                         struct function_result *result)
 {
-    const struct function_call call = {.program = spark->program,
-                                       .streams = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
-    int code = load_config(spark, false);
-    if (code < 0)
-        return code;
-    function_sweep(globals->root, &spark->config.maps);
-    code = prepare(spark, globals);
-    if (code == 0)
-        code = function_run(&spark->function, &call, result);
-    if (code >= 0 || !bundle_was_refused_proc(&spark->config))
+    struct spark *spark = context;
+    struct function_call own = *call;
+    if (!own.program)
+        own.program = spark->program;
+    if (!own.program && !spark->bundle)
+        return fail_config("/args", "no program to run");
+    int code = function_run(&spark->function, &own, result);
+    if (code >= 0 || spark->wish.nested || !bundle_was_refused_proc(&spark->config))
         return code;
     error_clear();
     config_free(&spark->config);
     spark->config = (struct config){0};
     code = load_config(spark, true);
-    return code < 0 ? code : function_run(&spark->function, &call, result);
+    return code < 0 ? code : function_run(&spark->function, &own, result);
+}
+
+static int begin_worker(void *context)
+{
+    struct spark *spark = context;
+    return prepare(spark, spark->globals);
+}
+
+static void end_worker(void *context)
+{
+    struct spark *spark = context;
+    function_entry_close(&spark->entry);
+}
+
+static void sweep(void *context)
+{
+    struct spark *spark = context;
+    function_sweep(spark->globals->root, &spark->config.maps);
+}
+
+static int call_once(struct spark *spark, struct function_result *result)
+{
+    const struct function_call call = {.streams = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
+    int code = prepare(spark, spark->globals);
+    return code < 0 ? code : call_function(spark, &call, result);
+}
+
+static int serve(struct spark *spark)
+{
+    const struct function_service service = {.jobs = spark->values->jobs ? spark->values->jobs : 1,
+                                             .scratch = spark->scratch,
+                                             .begin = begin_worker,
+                                             .call = call_function,
+                                             .end = end_worker,
+                                             .lost = sweep,
+                                             .context = spark};
+    return function_serve(&service);
 }
 
 static int begin(const struct call *call, struct spark *spark, int *overlay)
@@ -330,6 +376,12 @@ static int begin(const struct call *call, struct spark *spark, int *overlay)
         result = read_bounds(values, &spark->function);
     if (result == 0 && values->readonly && values->scratch)
         result = fail_usage("--readonly and --scratch exclude each other");
+    if (result == 0 && values->json && values->requests)
+        result = fail_usage("--json and --requests exclude each other (answers are reports)");
+    if (result == 0 && values->jobs > 0 && !values->requests)
+        result = fail_usage("--jobs: needs --requests");
+    if (result == 0 && values->jobs > JOBS_MAX)
+        result = fail_usage("--jobs: at most %u", JOBS_MAX);
     if (result == 0)
         result = own_binary_protect(call->globals->command_line, overlay);
     if (result == 0 && values->scratch)
@@ -357,22 +409,24 @@ static int report(const struct function_result *result, int code)
 
 static int run(const struct call *call)
 {
-    struct spark spark = {.values = call->values, .entry = NO_FUNCTION_ENTRY};
+    struct spark spark = {
+        .values = call->values, .globals = call->globals, .entry = NO_FUNCTION_ENTRY};
     struct function_result result = {.exceeded = -1};
     autoclose int overlay = -1;
     int code = begin(call, &spark, &overlay);
     if (code == 0)
-        code = call_once(&spark, call->globals, &result);
+        code = load_config(&spark, false);
+    if (code == 0) {
+        sweep(&spark);
+        code = spark.values->requests ? serve(&spark) : call_once(&spark, &result);
+    }
     function_entry_close(&spark.entry);
     config_free(&spark.config);
     idmaps_free(&spark.maps);
     free_pointer(&spark.directory);
     free_pointer(&spark.scratch);
-    if (code < 0) {
-        code = error_get()->kind == ERROR_NOT_FOUND     ? EXIT_NOT_FOUND
-               : error_get()->kind == ERROR_CANNOT_EXEC ? EXIT_CANNOT_EXEC
-                                                        : EXIT_OWN_FAILURE;
-    }
+    if (code < 0)
+        code = function_failure();
     return spark.values->json ? report(&result, code) : report_error(code);
 }
 

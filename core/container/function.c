@@ -226,14 +226,34 @@ static int conclude(struct calling *calling, const struct container *container, 
 
 /* ---- a call ---- */
 
+/* Of two entries for one variable the later one counts. */
+static int add_env(const char **env, char **more, const char ***all)
+{
+    size_t count = 0;
+    size_t added = 0;
+    while (env[count])
+        count++;
+    while (more[added])
+        added++;
+    *all = malloc((count + added + 1) * sizeof(**all));
+    if (!*all)
+        return fail(ENOMEM, "cannot make the environment");
+    memcpy(*all, env, count * sizeof(*env));
+    memcpy(*all + count, more, (added + 1) * sizeof(*more));
+    return 0;
+}
+
 static int run(struct calling *calling, const struct function_call *call, const char *scratch)
 {
     const struct function *function = calling->function;
     struct config config = *function->config;
     struct container container;
     int guard[2];
-    if (call->env)
-        config.process.env = call->env;
+    autofree const char **env = NULL;
+    if (call->env && add_env(config.process.env, call->env, &env) < 0)
+        return -ENOMEM;
+    if (env)
+        config.process.env = env;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guard) < 0)
         return fail(errno, "cannot make a socket");
     autoclose int ours = guard[0];
@@ -263,6 +283,18 @@ static int run(struct calling *calling, const struct function_call *call, const 
     code = conclude(calling, &container, code, ours);
     container_free(&container);
     return code;
+}
+
+int function_failure(void)
+{
+    switch (error_get()->kind) {
+    case ERROR_NOT_FOUND:
+        return EXIT_NOT_FOUND;
+    case ERROR_CANNOT_EXEC:
+        return EXIT_CANNOT_EXEC;
+    default:
+        return EXIT_OWN_FAILURE;
+    }
 }
 
 int function_run(struct function *function, const struct function_call *call,

@@ -35,7 +35,7 @@ struct function {
 
 struct function_call {
     char **program;                /* NULL: the config's */
-    const char **env;              /* NULL: the config's */
+    char **env;                    /* besides the config's; NULL: none */
     int streams[FUNCTION_STREAMS]; /* of the caller: read, written, written */
 };
 
@@ -62,6 +62,9 @@ struct function_result {
  * could not be run; unless it is 0, the record says why. */
 int function_run(struct function *function, const struct function_call *call,
                  struct function_result *result);
+
+/* After a failure to run it: the exit code for that, by the record. */
+int function_failure(void);
 
 struct text;
 

@@ -1,0 +1,405 @@
+/* A stream of calls: who reads it and hands it out.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "core/container/function_service.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/exit.h"
+#include "core/base/file.h"
+#include "core/base/own.h"
+#include "core/base/text.h"
+#include "core/base/trace.h"
+#include "core/linux/process.h"
+#include "core/linux/signals.h"
+#include "core/oci/function_request.h"
+#include "core/oci/json.h"
+
+enum activity {
+    IDLE,
+    CALLS,  /* has a request */
+    ASKS,   /* its answer is ready */
+    WRITES, /* may write it */
+};
+
+struct worker {
+    struct process process; /* none: not begun */
+    int socket;
+    enum activity activity;
+    struct function_header header; /* of the present request, */
+    char *line;                    /* and that itself, in case it gets lost; owned */
+};
+
+struct service {
+    const struct function_service *given;
+    struct worker *workers;
+    struct pollfd *events; /* standard input, signals, workers */
+    int signals;
+    sigset_t mask;     /* the caller's */
+    struct text input; /* read, from `start` on not yet handed out */
+    size_t start;
+    size_t searched; /* no newline before this */
+    uint64_t lines;
+    bool cutting; /* the rest of a line that was too long is passed over */
+    bool ended;   /* no more is read */
+};
+
+/* ---- workers ---- */
+
+/* Out of the terminal's reach: what is typed to end this process is not for the functions that it
+ * has begun. */
+static _Noreturn void begin_worker(struct service *service, struct worker *worker, int socket,
+                                   pid_t parent)
+{
+    trace_child("worker");
+    for (unsigned i = 0; i < service->given->jobs; i++)
+        close_fd(&service->workers[i].socket);
+    close_fd(&service->signals);
+    worker->process = NO_PROCESS;
+    sigprocmask(SIG_SETMASK, &service->mask, NULL);
+    /* Whoever reads our answers may be gone: that is an error, and no reason to die with a call
+     * under way. */
+    signal(SIGPIPE, SIG_IGN);
+    setpgid(0, 0);
+    if (process_follow_parent(SIGKILL, parent) < 0)
+        _exit(EXIT_OWN_FAILURE);
+    function_work(service->given, socket);
+}
+
+static int start_worker(struct service *service, struct worker *worker)
+{
+    int ends[2];
+    pid_t parent = getpid();
+    step("begin a worker");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return fail(errno, "cannot make a socket");
+    autoclose int ours = ends[0];
+    autoclose int theirs = ends[1];
+    pid_t pid = process_clone(0, -1, &worker->process);
+    if (pid == 0) {
+        close_fd(&ours);
+        begin_worker(service, worker, take_fd(&theirs), parent);
+    }
+    if (pid < 0)
+        return pid;
+    worker->socket = take_fd(&ours);
+    worker->activity = IDLE;
+    return 0;
+}
+
+static struct worker *find_worker(const struct service *service, enum activity activity)
+{
+    for (unsigned i = 0; i < service->given->jobs; i++) {
+        struct worker *worker = &service->workers[i];
+        if (worker->process.pid && worker->activity == activity)
+            return worker;
+    }
+    return NULL;
+}
+
+/* One that waits, or that can be begun. */
+static struct worker *find_free(const struct service *service)
+{
+    struct worker *idle = find_worker(service, IDLE);
+    for (unsigned i = 0; !idle && i < service->given->jobs; i++) {
+        if (!service->workers[i].process.pid)
+            idle = &service->workers[i];
+    }
+    return idle;
+}
+
+static int give(struct service *service, struct worker *worker, const char *line, size_t length,
+                bool cut)
+{
+    int result = worker->process.pid ? 0 : start_worker(service, worker);
+    if (result < 0)
+        return result;
+    worker->header =
+        (struct function_header){.line = service->lines, .length = (uint32_t)length, .cut = cut};
+    worker->line = strndup(line, cut ? 0 : length);
+    if (!worker->line)
+        return fail(ENOMEM, "cannot keep a request");
+    worker->activity = CALLS;
+    /* If it is gone, its socket will say so. */
+    result = write_all(worker->socket, "a request", &worker->header, sizeof(worker->header));
+    if (result == 0)
+        result = write_all(worker->socket, "a request", line, length);
+    if (result == -EPIPE) {
+        error_clear();
+        result = 0;
+    }
+    return result;
+}
+
+/* Let the next one write, if nobody does. */
+static int let_write(const struct service *service)
+{
+    const char go = WORKER_GO;
+    struct worker *worker = find_worker(service, ASKS);
+    if (!worker || find_worker(service, WRITES))
+        return 0;
+    worker->activity = WRITES;
+    if (write(worker->socket, &go, 1) == 1 || errno == EPIPE)
+        return 0;
+    return fail(errno, "cannot speak to a worker");
+}
+
+/* ---- a worker that has ended ---- */
+
+static int answer_for(const struct worker *worker, int status)
+{
+    autorequest struct function_request request = NO_REQUEST;
+    autotext struct text text = {0};
+    char how[48];
+    if (WIFSIGNALED(status))
+        snprintf(how, sizeof(how), "was ended by %s", signal_name(WTERMSIG(status)));
+    else
+        snprintf(how, sizeof(how), "ended with %d", WEXITSTATUS(status));
+    request_parse(&request, "", worker->line, strlen(worker->line));
+    error_clear();
+    text_append_format(&text,
+                       "%s{\"id\":%s,\"line\":%llu,\"exit\":%d,\"end\":\"failed\",\"error\":",
+                       worker->activity == WRITES ? "\n" : "", request.id ? request.id : "null",
+                       (unsigned long long)worker->header.line, EXIT_OWN_FAILURE);
+    char line[80];
+    snprintf(line, sizeof(line), "its worker %s", how);
+    text_append_json(&text, line);
+    text_append(&text, "}\n");
+    return text.failed ? fail(ENOMEM, "cannot compose the answer")
+                       : write_all(STDOUT_FILENO, "standard output", text.data, text.length);
+}
+
+/* While another one writes there is no room for an answer: then it stays until that has ended.
+ * Returns 1 if it was dealt with, 0, or a negative errno (recorded). */
+static int bury(struct service *service, struct worker *worker)
+{
+    int status = 0;
+    const struct worker *writer = find_worker(service, WRITES);
+    if (writer && writer != worker)
+        return 0;
+    close_fd(&worker->socket);
+    waitpid(worker->process.pid, &status, 0);
+    close_fd(&worker->process.pidfd);
+    worker->process = NO_PROCESS;
+    int result = worker->activity == IDLE ? 0 : answer_for(worker, status);
+    free_pointer(&worker->line);
+    worker->activity = IDLE;
+    service->given->lost(service->given->context);
+    return result < 0 ? result : 1;
+}
+
+static int hear(struct service *service, struct worker *worker)
+{
+    char byte;
+    ssize_t count = read(worker->socket, &byte, 1);
+    if (count < 0 && errno == EINTR)
+        return 0;
+    if (count <= 0)
+        return bury(service, worker);
+    if (byte == WORKER_ASKS && worker->activity == CALLS) {
+        worker->activity = ASKS;
+        return 0;
+    }
+    free_pointer(&worker->line);
+    worker->activity = IDLE;
+    return byte == WORKER_DONE
+               ? 0
+               : fail_state(EPIPE, "an answer could not be written to standard output");
+}
+
+/* ---- requests ---- */
+
+/* Forget what has been handed out. */
+static void compact(struct service *service)
+{
+    struct text *input = &service->input;
+    if (service->start == 0)
+        return;
+    memmove(input->data, input->data + service->start, input->length - service->start);
+    input->length -= service->start;
+    service->searched -= service->start;
+    service->start = 0;
+}
+
+static int read_more(struct service *service)
+{
+    char bytes[16384];
+    ssize_t count = read(STDIN_FILENO, bytes, sizeof(bytes));
+    if (count < 0)
+        return errno == EINTR || errno == EAGAIN ? 0 : fail(errno, "cannot read standard input");
+    compact(service);
+    if (count == 0)
+        service->ended = true;
+    else
+        text_append_bytes(&service->input, bytes, (size_t)count);
+    return service->input.failed ? fail(ENOMEM, "cannot read standard input") : 0;
+}
+
+/* Is there a whole line? *length is its own then. One that is longer than can be is *cut. */
+static bool find_line(struct service *service, size_t *length, bool *cut)
+{
+    const struct text *input = &service->input;
+    size_t left = input->length - service->searched;
+    const char *from = input->data ? input->data + service->searched : NULL;
+    const char *end = left > 0 ? memchr(from, '\n', left) : NULL;
+    service->searched = end ? (size_t)(end - input->data) : input->length;
+    *length = service->searched - service->start;
+    *cut = *length > JSON_BYTES_MAX;
+    return end || *cut || (service->ended && *length > 0);
+}
+
+static void pass_over(struct service *service, size_t length)
+{
+    bool newline = service->searched < service->input.length;
+    service->start += length + newline;
+    service->searched = service->start;
+}
+
+/* What is longer than it may be is answered by an error, and the rest of that line forgotten. */
+static int hand_out(struct service *service)
+{
+    size_t length;
+    bool cut;
+    struct worker *worker;
+    while ((worker = find_free(service)) && find_line(service, &length, &cut)) {
+        const char *line = service->input.data + service->start;
+        bool rest = service->cutting;
+        bool blank = strspn(line, " \t\r") >= length;
+        service->cutting = cut && service->searched == service->input.length && !service->ended;
+        if (!rest)
+            service->lines++;
+        int result =
+            rest || blank ? 0 : give(service, worker, line, cut ? JSON_BYTES_MAX : length, cut);
+        pass_over(service, length);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* ---- the loop ---- */
+
+/* A first one asks to take no more, a second one to end. */
+static int hear_signal(struct service *service)
+{
+    struct signalfd_siginfo signal;
+    if (read(service->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
+        return 0;
+    if (service->ended)
+        return fail_state(EINTR, "ended by %s before all was answered",
+                          signal_name((int)signal.ssi_signo));
+    service->ended = true;
+    text_free(&service->input);
+    service->input = (struct text){0};
+    service->start = service->searched = 0;
+    return 0;
+}
+
+static bool is_busy(const struct service *service)
+{
+    return find_worker(service, CALLS) || find_worker(service, ASKS) ||
+           find_worker(service, WRITES);
+}
+
+static int wait_for_events(struct service *service)
+{
+    unsigned jobs = service->given->jobs;
+    struct pollfd *events = service->events;
+    bool reads = !service->ended && find_free(service);
+    events[0] = (struct pollfd){.fd = reads ? STDIN_FILENO : -1, .events = POLLIN};
+    events[1] = (struct pollfd){.fd = service->signals, .events = POLLIN};
+    for (unsigned i = 0; i < jobs; i++)
+        events[2 + i] = (struct pollfd){.fd = service->workers[i].socket, .events = POLLIN};
+    if (poll(events, 2 + jobs, -1) < 0)
+        return errno == EINTR ? 0 : fail(errno, "cannot wait for requests");
+    int result = events[1].revents ? hear_signal(service) : 0;
+    for (unsigned i = 0; result >= 0 && i < jobs; i++) {
+        if (events[2 + i].revents)
+            result = hear(service, &service->workers[i]);
+    }
+    if (result >= 0)
+        result = let_write(service);
+    if (result >= 0 && events[0].revents)
+        result = read_more(service);
+    return result < 0 ? result : 0;
+}
+
+static int serve(struct service *service)
+{
+    int result = 0;
+    while (result == 0) {
+        result = hand_out(service);
+        if (result == 0 && service->ended && !is_busy(service))
+            break;
+        if (result == 0)
+            result = wait_for_events(service);
+    }
+    return result;
+}
+
+/* After a failure they are killed, and their containers end with them. */
+static void end_workers(struct service *service, bool kill)
+{
+    for (unsigned i = 0; i < service->given->jobs; i++) {
+        struct worker *worker = &service->workers[i];
+        if (kill && worker->process.pid)
+            process_end(&worker->process);
+        close_fd(&worker->socket);
+        free_pointer(&worker->line);
+    }
+    for (unsigned i = 0; i < service->given->jobs; i++) {
+        struct process *process = &service->workers[i].process;
+        if (process->pid)
+            waitpid(process->pid, NULL, 0);
+        close_fd(&process->pidfd);
+    }
+    if (kill)
+        service->given->lost(service->given->context);
+}
+
+static int open_signals(struct service *service)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &signals, &service->mask);
+    sigdelset(&signals, SIGPIPE);
+    signal(SIGCHLD, SIG_DFL);
+    service->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return service->signals < 0 ? fail(errno, "cannot receive signals by descriptor") : 0;
+}
+
+int function_serve(const struct function_service *given)
+{
+    struct service service = {.given = given, .signals = -1};
+    service.workers = calloc(given->jobs, sizeof(*service.workers));
+    service.events = calloc(given->jobs + 2, sizeof(*service.events));
+    int result = service.workers && service.events ? 0 : fail(ENOMEM, "cannot serve requests");
+    for (unsigned i = 0; result == 0 && i < given->jobs; i++)
+        service.workers[i] = (struct worker){.process = NO_PROCESS, .socket = -1};
+    if (result == 0)
+        result = open_signals(&service);
+    if (result == 0)
+        result = serve(&service);
+    if (service.workers)
+        end_workers(&service, result < 0);
+    close_fd(&service.signals);
+    free(service.workers);
+    free(service.events);
+    text_free(&service.input);
+    return result;
+}

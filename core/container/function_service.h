@@ -1,0 +1,51 @@
+/* A stream of calls through one process: requests on standard input, answers on standard output, a
+ * line of JSON each.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests are read here and handed to workers, processes that are forked when there is more to do
+ * than they can, each with one call at a time. A worker composes its answer, asks for standard
+ * output, and writes: so answers come whole, as the calls end. Between here and a worker there is a
+ * stream socket:
+ *
+ *     here                    worker
+ *       header, line   ---->            it is called
+ *                      <----  ASKS      the answer is ready
+ *       GO             ---->            nobody else writes
+ *                      <----  DONE      or BROKEN: it could not be written
+ *
+ * A worker ends when its socket does, and with this process. Should one end before that, its
+ * request is answered here.
+ */
+#pragma once
+
+#include "core/container/function.h"
+
+struct function_service {
+    unsigned jobs;       /* calls at once */
+    const char *scratch; /* directory for answers that are not whole yet; NULL: in memory */
+    /* In a worker: make ready, call, and clean up. begin() and call() return as function_run()
+     * does.
+     */
+    int (*begin)(void *context);
+    int (*call)(void *context, const struct function_call *call, struct function_result *result);
+    void (*end)(void *context);
+    /* Here: one has ended that should not have. */
+    void (*lost)(void *context);
+    void *context;
+};
+
+/* Serve until standard input ends, or SIGTERM, SIGINT or SIGHUP asks to take no more; what has been
+ * begun is finished. Returns 0 or a negative errno (recorded). */
+int function_serve(const struct function_service *service);
+
+/* The part of a worker: answer what comes by the socket until that ends. */
+_Noreturn void function_work(const struct function_service *service, int socket);
+
+/* What is sent along with a line. */
+struct function_header {
+    uint64_t line;   /* its number, from 1 */
+    uint32_t length; /* of the line, bytes */
+    uint32_t cut;    /* it was longer, and is not complete */
+};
+
+enum { WORKER_ASKS = 'a', WORKER_GO = 'g', WORKER_DONE = 'd', WORKER_BROKEN = 'b' };
