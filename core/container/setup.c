@@ -268,15 +268,25 @@ static int do_steps(struct container *container, enum step_number first, enum st
     return 0;
 }
 
-_Noreturn void setup_container(struct container *container)
+static _Noreturn void do_rest(struct container *container, enum step_number first)
 {
-    trace_child("container");
-    do_steps(container, AT_wait_for_mappings, AT_setup_execute);
+    do_steps(container, first, AT_setup_execute);
     if (container->started)
         start_send_error(container);
     else
         sync_send_error(container->channel);
     _exit(1);
+}
+
+_Noreturn void setup_container(struct container *container)
+{
+    trace_child("container");
+    do_rest(container, AT_wait_for_mappings);
+}
+
+_Noreturn void setup_program(struct container *container)
+{
+    do_rest(container, AT_setup_guard + 1);
 }
 
 static int setup_tree(struct container *container)

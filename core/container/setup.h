@@ -58,8 +58,14 @@ int setup_label(struct container *container);
 int labels_prepare(const struct container *container);
 int labels_prepare_mounts(const struct container *container); /* only for linux.mountLabel */
 
-/* Where there is a guard (guard.h), go on in a child of it. */
+/* Where there is a guard (guard.h), a child of it goes on, by setup_program(): all steps that come
+ * after this one. Then this does not return but in case of a failure. */
 int setup_guard(struct container *container);
+_Noreturn void setup_program(struct container *container);
+
+/* Die with the parent. The kernel forgets this when ids change; if the parent is gone already, its
+ * end of the channel is closed. Returns 0 or a negative errno (recorded). */
+int setup_follow_parent(const struct container *container);
 
 /* What belongs to the process and its namespaces. */
 int setup_time(struct container *container);    /* linux.timeOffsets, a new time namespace */

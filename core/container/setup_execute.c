@@ -205,9 +205,7 @@ static int find_program(const char *name, const char *search, char *path, size_t
     return found;
 }
 
-/* Die with the parent. The kernel forgets this when ids change, so it comes after that; if the
- * parent is gone already, its end of the channel is closed. */
-static int follow_parent(const struct container *container)
+int setup_follow_parent(const struct container *container)
 {
     char byte;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -279,7 +277,7 @@ int setup_execute(struct container *container)
             return fail(errno, "cannot leave the parent process");
     } else {
         step("follow the parent");
-        result = follow_parent(container);
+        result = setup_follow_parent(container);
     }
     if (result < 0)
         return result;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -13,13 +14,15 @@
 
 #include "core/base/error.h"
 #include "core/base/own.h"
-#include "core/base/trace.h"
 #include "core/container/container.h"
 #include "core/container/guard.h"
 #include "core/container/setup.h"
 #include "core/linux/capability.h"
 #include "core/linux/descriptors.h"
 #include "core/linux/process.h"
+
+/* For the rest of the set-up, which has paths on its stack. */
+#define STACK_BYTES 65536
 
 /* Reap whatever has ended; when that is the program, say so and end with everything else. */
 static void reap(const struct process *program, int parent)
@@ -65,36 +68,45 @@ static _Noreturn void guard(const struct process *program, int parent, int signa
 }
 
 /* Become somebody of whom nothing is to be had. */
-static int renounce(struct container *container, int signals)
+static int renounce(int parent, int signals)
 {
     const struct capability_sets only_kill = {.permitted = UINT64_C(1) << CAP_KILL,
                                               .effective = UINT64_C(1) << CAP_KILL};
-    const int kept[] = {container->guard, signals};
-    int guard = take_fd(&container->guard);
-    container_close(container);
-    container->guard = guard;
+    const int kept[] = {parent, signals};
     int result = descriptors_close(0, kept, sizeof(kept) / sizeof(kept[0]));
     return result < 0 ? result : capability_apply(&only_kill);
 }
 
-/* The child goes on as the program. Dumpable it is again with its execution. */
+/* The child needs nothing of its own until it executes the program: so it does the rest of the
+ * set-up in this process's memory, which stands still meanwhile, and ends with the parent by a
+ * signal. Dumpable it is again with the execution. */
+static int set_up_program(void *argument)
+{
+    struct container *container = argument;
+    close_fd(&container->guard);
+    setup_program(container);
+}
+
 int setup_guard(struct container *container)
 {
-    autoprocess struct process program = NO_PROCESS;
+    struct process program = NO_PROCESS;
+    char stack[STACK_BYTES];
     sigset_t all;
-    if (container->guard < 0)
+    int parent = container->guard;
+    if (parent < 0)
         return 0;
     process_all_signals(&all);
     autoclose int signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return fail(errno, "cannot guard the program");
-    trace_flush();
-    pid_t pid = process_clone(0, -1, &program);
-    if (pid == 0)
-        return process_follow_parent(SIGKILL, getppid());
-    if (pid > 0 && renounce(container, signals) == 0)
-        guard(&program, container->guard, signals);
-    if (pid > 0)
-        _exit(1);
-    return pid;
+    int result = setup_follow_parent(container);
+    if (result < 0)
+        return result;
+    pid_t pid =
+        process_clone_here(CLONE_VFORK, set_up_program, container, stack, sizeof(stack), &program);
+    if (pid < 0)
+        return pid;
+    if (renounce(parent, signals) == 0)
+        guard(&program, parent, signals);
+    _exit(1);
 }
