@@ -21,8 +21,9 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* A device in a root file system that the container owns would be at its disposal. */
-static const struct mount_options without_devices = {.set = MOUNT_ATTR_NODEV};
+/* A device in a root file system that the container owns would be at its disposal. And what is
+ * mounted on a layer is not for those who share the mount that it is a clone of. */
+static const struct mount_options for_layer = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
 
 bool layer_is_there(const struct container *container)
 {
@@ -38,7 +39,7 @@ static int clone(const char *path)
         error_hint("that takes CAP_SYS_ADMIN; use a directory without mounts below it");
         return result;
     }
-    int result = mount < 0 ? mount : mount_change(mount, &without_devices, -1);
+    int result = mount < 0 ? mount : mount_change(mount, &for_layer, -1);
     return result < 0 ? result : take_fd(&mount);
 }
 
