@@ -78,7 +78,7 @@ static int delete_matches(const struct call *call, const char *expression, int c
     struct matches matches = {0};
     if (pattern_compile(&matches.pattern, expression) < 0)
         return report_error(EXIT_LIFECYCLE);
-    if (state_each(call->globals->root, match, &matches) < 0)
+    if (state_each(call->globals->root, false, match, &matches) < 0)
         code = report_error(EXIT_LIFECYCLE);
     else
         for (size_t at = 0; at < matches.names.length; at += strlen(matches.names.data + at) + 1)

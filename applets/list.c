@@ -164,7 +164,7 @@ static int list(const struct call *call, struct listing *listing)
     if (!listing->json && strcmp(format, "table") != 0)
         return fail_usage("option --format: unknown word '%s': table or json", format);
     add_row(listing, (const char *const[]){"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"});
-    int result = state_each(call->globals->root, visit, listing);
+    int result = state_each(call->globals->root, false, visit, listing);
     if (result < 0)
         return result;
     if (!listing->quiet && listing->json)

@@ -105,7 +105,7 @@ void function_sweep(const char *root, const struct idmaps *maps)
 {
     struct error kept = error_set_aside();
     step("sweep what was left behind");
-    state_each_hidden(root, sweep, (void *)(uintptr_t)maps);
+    state_each(root, true, sweep, (void *)(uintptr_t)maps);
     error_put_back(&kept);
 }
 

@@ -344,10 +344,10 @@ static int read_names(int root, bool hidden, struct names *names)
     int result = 0;
     struct dirent *entry;
     while (result == 0 && (errno = 0, entry = readdir(directory))) {
-        bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
         const char *name = entry->d_name;
-        if (folder && (name[0] == '.') == hidden && strcmp(name, ".") != 0 &&
-            strcmp(name, "..") != 0)
+        bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+        bool self = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+        if (folder && !self && (name[0] == '.') == hidden)
             result = add_name(names, name);
     }
     if (result == 0 && errno)
@@ -358,8 +358,8 @@ static int read_names(int root, bool hidden, struct names *names)
     return result;
 }
 
-static int each(const char *root, bool hidden, int (*visit)(void *context, struct state *state),
-                void *context)
+int state_each(const char *root, bool hidden, int (*visit)(void *context, struct state *state),
+               void *context)
 {
     autofree char *name = NULL;
     int result = name_root(root, &name);
@@ -384,17 +384,6 @@ static int each(const char *root, bool hidden, int (*visit)(void *context, struc
     }
     free_names(&names);
     return result;
-}
-
-int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context)
-{
-    return each(root, false, visit, context);
-}
-
-int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
-                      void *context)
-{
-    return each(root, true, visit, context);
 }
 
 void state_release(struct state *state)

@@ -55,13 +55,11 @@ int state_clear(struct state *state);
  * (recorded). */
 int state_remove(struct state *state);
 
-/* Call visit for each entry, in the order of their IDs. The entry is the callee's to use until it
+/* Call visit for each entry, in the order of their IDs. hidden: for those whose names start with a
+ * dot, which are no containers, instead of those who are. The entry is the callee's to use until it
  * returns. A negative result ends this, and is returned. Without the root there are none. */
-int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context);
-
-/* The same for entries whose names start with a dot, and so are no containers'. */
-int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
-                      void *context);
+int state_each(const char *root, bool hidden, int (*visit)(void *context, struct state *state),
+               void *context);
 
 /* Let go of it. An entry that was claimed, and in which nothing was written, is removed. */
 void state_release(struct state *state);
