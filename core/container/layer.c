@@ -71,7 +71,11 @@ int layer_idmap(const struct container *container, const struct process *child)
     if (result != -EINVAL && result != -EPERM && result != -EOPNOTSUPP)
         return result;
     error_clear();
-    report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    /* Others of this process are told the same by their kernel. */
+    static bool warned;
+    if (!warned)
+        report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    warned = true;
     return 0;
 }
 
@@ -94,9 +98,14 @@ static int make_places(int changes, int lower)
     struct stat status;
     if (fstat(lower, &status) < 0)
         return fail(errno, "cannot examine the root file system");
-    if (mkdirat(changes, "upper", status.st_mode & 07777) < 0 || mkdirat(changes, "work", 0700) < 0)
-        return fail(errno, "cannot make room for changes");
-    return 0;
+    if (mkdirat(changes, "upper", status.st_mode & 07777) == 0 &&
+        mkdirat(changes, "work", 0700) == 0)
+        return 0;
+    bool nobody = errno == EOVERFLOW;
+    int result = fail(errno, "cannot make room for changes");
+    if (nobody)
+        error_hint("it takes the ids 0 in the maps");
+    return result;
 }
 
 static int open_changes(struct container *container, int lower)
