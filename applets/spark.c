@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -347,10 +348,19 @@ static int begin(const struct call *call, struct spark *spark, int *overlay)
     return result;
 }
 
+/* What is said in the end is a line of its own, whatever the function has written before; and when
+ * nobody reads it, the exit code still tells. */
+static bool lacks_newline(const struct function_result *result)
+{
+    const struct flow *errors = &result->flows[FUNCTION_ERRORS];
+    signal(SIGPIPE, SIG_IGN);
+    return errors->length > 0 && errors->tail[errors->length - 1] != '\n';
+}
+
 static int report(const struct function_result *result, int code)
 {
     autotext struct text line = {0};
-    text_append(&line, "{");
+    text_append(&line, lacks_newline(result) ? "\n{" : "{");
     function_tell(result, code, &line);
     text_append(&line, "}\n");
     if (line.failed || write_all(STDERR_FILENO, "standard error", line.data, line.length) < 0)
@@ -378,7 +388,11 @@ static int run(const struct call *call)
     free_pointer(&spark.scratch);
     if (code < 0)
         code = function_failure();
-    return spark.values->json ? report(&result, code) : report_error(code);
+    if (spark.values->json)
+        return report(&result, code);
+    if (code != 0 && lacks_newline(&result))
+        write_all(STDERR_FILENO, "standard error", "\n", 1);
+    return report_error(code);
 }
 
 static const struct applet applet = {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,9 +22,9 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* A device in a root file system that the container owns would be at its disposal. And what is
- * mounted on a layer is not for those who share the mount that it is a clone of. */
-static const struct mount_options for_layer = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+/* A device in a root file system that the container owns would be at its disposal. And a clone that
+ * the parent has made belongs to the peers of the host's mount: what is mounted on one is on all. */
+static const struct mount_options of_our_own = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
 
 bool layer_is_there(const struct container *container)
 {
@@ -39,7 +40,7 @@ static int clone(const char *path)
         error_hint("that takes CAP_SYS_ADMIN; use a directory without mounts below it");
         return result;
     }
-    int result = mount < 0 ? mount : mount_change(mount, &for_layer, -1);
+    int result = mount < 0 ? mount : mount_change(mount, &of_our_own, -1);
     return result < 0 ? result : take_fd(&mount);
 }
 
@@ -70,7 +71,11 @@ int layer_idmap(const struct container *container, const struct process *child)
     if (result != -EINVAL && result != -EPERM && result != -EOPNOTSUPP)
         return result;
     error_clear();
-    report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    /* Others of this process are told the same by their kernel. */
+    static bool warned;
+    if (!warned)
+        report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    warned = true;
     return 0;
 }
 
@@ -93,9 +98,14 @@ static int make_places(int changes, int lower)
     struct stat status;
     if (fstat(lower, &status) < 0)
         return fail(errno, "cannot examine the root file system");
-    if (mkdirat(changes, "upper", status.st_mode & 07777) < 0 || mkdirat(changes, "work", 0700) < 0)
-        return fail(errno, "cannot make room for changes");
-    return 0;
+    if (mkdirat(changes, "upper", status.st_mode & 07777) == 0 &&
+        mkdirat(changes, "work", 0700) == 0)
+        return 0;
+    bool nobody = errno == EOVERFLOW;
+    int result = fail(errno, "cannot make room for changes");
+    if (nobody)
+        error_hint("it takes the ids 0 in the maps");
+    return result;
 }
 
 static int open_changes(struct container *container, int lower)
