@@ -34,9 +34,11 @@ static int record_child(struct keeper *keeper)
     pid_t number = process_number_in(proc, child);
     int result = number < 0 ? number : record_process(&keeper->record.init, proc, number);
     keeper->record.init.pid = child->pid;
+    struct stat status;
+    if (result == 0 && fstat(child->pidfd, &status) == 0)
+        keeper->record.init.inode = status.st_ino;
     /* Below the mount, wherever that is later. */
     const struct own_cgroup *cgroup = &keeper->container->cgroup;
-    struct stat status;
     if (result < 0 || cgroup->fd < 0)
         return result;
     if (fstat(cgroup->fd, &status) < 0)
@@ -108,6 +110,8 @@ static void set_up(void *context)
 static int begin_running(void *context)
 {
     struct keeper *keeper = context;
+    if (keeper->container->start_fifo < 0)
+        record_seal(keeper->state);
     if (keeper->foreground) {
         hooks_run_all(&keeper->record.poststart, HOOK_POSTSTART, &keeper->record,
                       status_name(STATUS_RUNNING), keeper->pid);
@@ -274,6 +278,7 @@ int keeper_start(struct lifecycle *lifecycle)
     unlinkat(lifecycle->state.fd, fifo_name, 0);
     if (result < 0)
         return result;
+    record_seal(&lifecycle->state);
     hooks_run_all(&record->poststart, HOOK_POSTSTART, record, status_name(STATUS_RUNNING),
                   record->init.pid);
     return 0;

@@ -70,6 +70,11 @@
 #define TIOCGPTPEER 0x5441
 #endif
 
+/* statfs(2) of a pidfd, Linux 6.9: linux/magic.h */
+#ifndef PIDFS_MAGIC
+#define PIDFS_MAGIC 0x50494446
+#endif
+
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
