@@ -86,10 +86,12 @@ static void sweep_scratch(const struct state *state, const struct idmaps *maps)
 
 static void sweep(struct state *state, const struct idmaps *maps)
 {
-    if (!starts_with(state_id(state), PREFIX) || state_is_locked(state) != 0)
+    if (!starts_with(state_id(state), PREFIX))
         return;
-    if (state_lock(state, 0) < 0)
+    if (state_lock(state, 0) < 0) {
+        error_clear(); /* somebody is at work there, or it has been swept */
         return;
+    }
     sweep_scratch(state, maps);
     if (lifecycle_sweep(state) == 0)
         state_remove(state);
