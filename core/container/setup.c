@@ -20,6 +20,7 @@
 #include "core/linux/credentials.h"
 #include "core/linux/mount.h"
 #include "core/linux/network.h"
+#include "core/linux/pages.h"
 #include "core/linux/sys.h"
 #include "core/linux/uts.h"
 #include "core/oci/config.h"
@@ -257,14 +258,22 @@ static int do_steps(struct container *container, enum step_number first, enum st
     return 0;
 }
 
-_Noreturn void setup_container(struct container *container)
+static int set_up(void *argument)
 {
-    trace_child("container");
-    do_steps(container, AT_wait_for_mappings, AT_setup_execute);
+    struct container *container = argument;
+    int result = do_steps(container, AT_wait_for_mappings, AT_setup_execute);
     if (container->started)
         start_send_error(container);
     else
         sync_send_error(container->channel);
+    return result;
+}
+
+_Noreturn void setup_container(struct container *container)
+{
+    pages_code();
+    trace_child("container");
+    pages_new_stack(set_up, container);
     _exit(1);
 }
 
