@@ -67,6 +67,7 @@ struct container {
     const struct process *child; /* set here as soon as there is one, for the driver */
     const struct record *record; /* what hooks are told of it, NULL: it has none */
     bool wait_for_hooks;         /* the driver has something to do before the root is changed */
+    int overlay;                 /* own_binary_protect(), taken over; -1: none */
     int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
                        over; -1: it need not. In the child, once started: open for writing */
 
@@ -83,6 +84,7 @@ struct container {
     int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
+    struct mount_options nothing;    /* of what covers masked directories, where paths are masked */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
     struct rlimit files;             /* the caller's, while more may be open; else all 0 */
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
@@ -102,6 +104,7 @@ struct container {
     bool enter_as_user; /* root may not enter the working directory, the user will try */
     bool started;       /* has come past the start fifo */
     char **environment; /* of the program */
+    char *few_variables[32];
 };
 
 /* Everything that is unset. */

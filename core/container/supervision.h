@@ -28,6 +28,7 @@ struct supervision {
     bool released;       /* it has been told to run the program */
     bool created;        /* it waits to be started, or runs, and is no longer ours */
     bool pid_file;       /* written */
+    bool lasting;        /* it has run for a while */
     bool ended;
     int status; /* wait status, once ended */
 };
@@ -38,6 +39,9 @@ int supervision_begin(struct supervision *supervision);
 
 /* The child has said something, or its end of the channel is closed. */
 int supervision_hear(struct supervision *supervision);
+
+/* The program has run for a while, and may do so for longer. */
+void supervision_last(struct supervision *supervision);
 
 /* The driver's descriptor is ready: its answer, or news. */
 int supervision_hear_driver(struct supervision *supervision);

@@ -69,15 +69,20 @@ void pages_begin(void)
     begin_heap();
 }
 
-int pages_new_stack(int (*run)(void *argument), void *argument)
+static __attribute__((noinline)) int run_below(int (*run)(void *argument), void *argument)
 {
     char used[STACK_USED];
-    uintptr_t begin = (uintptr_t)&used;
-    populate(begin - STACK_SIZE, begin, MADV_POPULATE_WRITE);
     int result = run(argument);
     /* Nobody reads it, but there it is to be. */
     __asm__ volatile("" : : "r"(&used) : "memory");
     return result;
+}
+
+int pages_new_stack(int (*run)(void *argument), void *argument)
+{
+    uintptr_t behind = (uintptr_t)__builtin_frame_address(0) - STACK_USED;
+    populate(behind - STACK_SIZE, behind, MADV_POPULATE_WRITE);
+    return run_below(run, argument);
 }
 
 void pages_release(void)
