@@ -89,7 +89,7 @@ static void add_process(struct text *text, const char *key, const struct record_
     text_append(text, "}");
 }
 
-int record_write(struct state *state, const struct record *record)
+int record_draft(const struct state *state, const struct record *record, struct text *draft)
 {
     /* record_quick.c knows this order. */
     step("write the state");
@@ -116,10 +116,25 @@ int record_write(struct state *state, const struct record *record)
     autofree char *path = NULL;
     if (text.failed || asprintf(&path, "%s/%s", state->path, file_name) < 0)
         return fail(ENOMEM, "cannot write %s", file_name);
-    int result = replace_file(path, 0600, text.data, text.length);
+    return draft_file(path, 0600, text.data, text.length, draft);
+}
+
+int record_use(struct state *state, const struct text *draft)
+{
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/%s", state->path, file_name) < 0)
+        return fail(ENOMEM, "cannot write %s", file_name);
+    int result = use_draft(draft->data, path);
     if (result == 0)
         state->claimed = false;
     return result;
+}
+
+int record_write(struct state *state, const struct record *record)
+{
+    autotext struct text draft = {0};
+    int result = record_draft(state, record, &draft);
+    return result < 0 ? result : record_use(state, &draft);
 }
 
 static void tell_annotations(const struct record *record, bool indent, struct text *text)

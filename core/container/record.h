@@ -76,6 +76,10 @@ int record_init(struct record *record, const struct config *config, const char *
  * or a negative errno (recorded). */
 int record_write(struct state *state, const struct record *record);
 
+/* The two halves of that: what nobody reads yet, whose name goes to *draft; and its renaming. */
+int record_draft(const struct state *state, const struct record *record, struct text *draft);
+int record_use(struct state *state, const struct text *draft);
+
 /* Beside the record: where the container's cgroup is about to be made (inode 0), or has been, until
  * the record has it. Not synced: no cgroup outlives what a kernel that goes down has not written.
  * Opened in the directory of the entry. Returns a descriptor, or a negative errno (recorded), as

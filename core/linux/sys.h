@@ -171,6 +171,21 @@ static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 #endif
 }
 
+static inline int sys_setgroups(size_t count, const uint32_t *groups)
+{
+    return (int)syscall(SYS_setgroups, count, groups);
+}
+
+static inline int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+    return (int)syscall(SYS_setresuid, real, effective, saved);
+}
+
+static inline int sys_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+    return (int)syscall(SYS_setresgid, real, effective, saved);
+}
+
 static inline int sys_setns(int fd, int type)
 {
     return (int)syscall(SYS_setns, fd, type);
