@@ -22,20 +22,18 @@
 #include "core/container/bundle.h"
 #include "core/container/function.h"
 #include "core/container/function_entry.h"
+#include "core/container/function_ids.h"
 #include "core/container/function_service.h"
 #include "core/linux/capability.h"
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
 #include "core/linux/own_binary.h"
-#include "core/linux/rootless.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/spec_default.h"
 #include "core/oci/spec_function.h"
 
 /* What RunFunction of crossplane has by default. */
-#define ROOT_DEFAULT    100000
-#define IDS             65536
 #define TIMEOUT_DEFAULT 25000
 #define BYTES_DEFAULT   (100U << 20)
 
@@ -152,53 +150,6 @@ static int read_bounds(const struct spark_options *values, struct function *func
 
 /* ---- ids ---- */
 
-static int read_id(const char *name, const char *text, uint32_t *id)
-{
-    *id = ROOT_DEFAULT;
-    if (!text)
-        return 0;
-    if (parse_id(text, id) < 0 || *id > ID_MAX - IDS + 1)
-        return fail_usage("option --%s: '%s' is no id that %u more can follow", name, text,
-                          IDS - 1);
-    return 0;
-}
-
-/* In a user namespace that is not the initial one these ids need not exist. */
-static bool are_mapped(const char *path, uint32_t first)
-{
-    autotext struct text text = {0};
-    bool mapped = read_file(AT_FDCWD, path, 65536, &text) == 0 && text.data &&
-                  own_map_holds(text.data, first, IDS);
-    error_clear();
-    return mapped;
-}
-
-/* 65,536 ids for who may map any; else what there is. */
-static int choose_range(const struct spark_options *values, struct idmaps *maps)
-{
-    bool asked = values->root_uid || values->root_gid;
-    uint32_t uid;
-    uint32_t gid;
-    int result = read_id("root-uid", values->root_uid, &uid);
-    if (result == 0)
-        result = read_id("root-gid", values->root_gid, &gid);
-    if (result < 0)
-        return result;
-    bool able = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
-    if (asked && !able) {
-        result = fail(EPERM, "cannot map ids from %u on", uid);
-        error_hint("it takes CAP_SETUID and CAP_SETGID; without --root-uid and --root-gid the "
-                   "subordinate ids of the caller are used, or its own");
-        return result;
-    }
-    if (able && !asked && namespace_own_is_initial(NAMESPACE_USER) != 1)
-        able = are_mapped("/proc/self/uid_map", uid) && are_mapped("/proc/self/gid_map", gid);
-    if (!able)
-        return idmaps_by_word(maps, "auto");
-    result = idmap_add(&maps->uid, "uid map", 0, uid, IDS);
-    return result < 0 ? result : idmap_add(&maps->gid, "gid map", 0, gid, IDS);
-}
-
 static int choose_maps(struct spark *spark, struct json_object *document)
 {
     const struct spark_options *values = spark->values;
@@ -209,7 +160,7 @@ static int choose_maps(struct spark *spark, struct json_object *document)
     if (spark->maps.uid.count > 0 || (!range && !map && spec_has_maps(document)))
         return 0;
     return map ? idmaps_by_options(&spark->maps, &values->uid_map, &values->gid_map, NULL)
-               : choose_range(values, &spark->maps);
+               : function_choose_ids(&spark->maps, values->root_uid, values->root_gid);
 }
 
 /* ---- the configuration ---- */
@@ -449,11 +400,54 @@ static const struct applet applet = {
     .texts = APPLET_TEXTS(
         "run a program as a function: input, answer, bounds",
         "[options] BUNDLE|ROOTFS [-- ARG...] <INPUT >ANSWER",
-        "Runs a program in a container of its own, which gets standard input, and whose standard "
-        "output is the answer. Its bytes, time, memory, processors and processes can be bounded, "
-        "and nothing that it did is left when it has ended. No privilege is needed.\n",
-        "# a program that answers\n"
-        "echo hello | shimbox spark /srv/rootfs -- /bin/cat\n"),
+        "Runs a program in a container of its own: standard input is its input, its standard "
+        "output "
+        "the answer, and the exit code is the program's. Bytes, time, memory, processors and "
+        "processes can be bounded; nothing that it does stays when it has ended, and nothing of it "
+        "stays when spark is killed. No privilege is needed.\n"
+        "\n"
+        "BUNDLE is a folder with a config.json, ROOTFS any other one: then the configuration is "
+        "the default one (see spec), and ARG... the program. There are always new user, pid and "
+        "mount namespaces, and never a terminal. Hooks are refused.\n"
+        "\n"
+        "The root file system stays as it is: changes go to an overlay in memory, or below "
+        "--scratch, and what is mounted below it is left out. Where there is no overlayfs, all of "
+        "it "
+        "is copied. With --readonly, or a root that is read-only, there are no changes.\n"
+        "\n"
+        "With CAP_SETUID and CAP_SETGID, 65536 ids from --root-uid and --root-gid on are mapped; "
+        "an ordinary user has its subordinate ids, if there are any, or one id. A root file system "
+        "whose owner is none of these is seen as the container's own, where the file system can be "
+        "idmapped. Within a container, where a new proc and sysfs cannot be had, those of the "
+        "outside are bound.\n"
+        "\n"
+        "The answer comes as it is written. When a stream has more bytes than --max-stdio-bytes "
+        "the program is ended, with code 123; after --timeout with 124: so an answer counts only "
+        "if "
+        "the code is 0. What it writes to standard error goes there, and the last line of it into "
+        "the message about a code that is not 0. Limits (--memory, --cpu, --pids) need cgroup "
+        "version 2, or are refused; those of a bundle are left out with a warning.\n"
+        "\n"
+        "--json ends standard error with a report: exit, end (ended, exceeded, timed-out, failed), "
+        "signal, truncated (the stream that was too long), oom, bytes, wall_us, user_us, "
+        "system_us, "
+        "peak_memory and error.\n"
+        "\n"
+        "--requests answers a stream of calls, --jobs of them at once, each in a container of its "
+        "own. A request is an object on a line: id, args (instead of ARG...), env, and input, or "
+        "input_base64, or input_file (an absolute path). Its answer, when it has ended, is one as "
+        "well: id, line (of the request), the members of the report, output and errors, or "
+        "output_base64 and errors_base64 where they are no text. A bad request is answered with an "
+        "error. SIGTERM lets what has been begun come to its end.\n",
+        "# a program that answers, in 2 seconds and 64 MiB at most\n"
+        "echo hello | shimbox spark --timeout 2s --memory 64Mi /srv/rootfs -- wc -c\n"
+        "\n"
+        "# a bundle that may use the network, with a report\n"
+        "shimbox spark --network runner --json /srv/bundle <request >answer\n"
+        "\n"
+        "# many calls through one process\n"
+        "echo '{\"id\":1,\"args\":[\"wc\",\"-c\"],\"input\":\"hello\"}' |\n"
+        "    shimbox spark --requests --jobs 2 /srv/rootfs\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct spark_options),
     .failure = EXIT_OWN_FAILURE,

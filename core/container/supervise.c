@@ -21,8 +21,12 @@
 #include "core/container/driver.h"
 #include "core/container/supervision.h"
 #include "core/container/terminal.h"
+#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
+
+/* Milliseconds: many programs end before, and then so does all else. */
+#define LASTING 100
 
 /* Reap everything that has ended: the container's process, and orphans that came to us. Signals of
  * the same number are merged, so one SIGCHLD can stand for many children. */
@@ -111,8 +115,14 @@ static int serve(struct supervision *supervision, int signals)
         struct pollfd *terminal = driver + DRIVER_EVENTS;
         int timeout =
             sooner(supervision_wait_driver(supervision, driver), relay_wait(relay, terminal));
-        if (poll(events, sizeof(events) / sizeof(events[0]), timeout) < 0 && errno != EINTR)
+        bool lasting = supervision->channel < 0 && !supervision->ended && !supervision->lasting &&
+                       (timeout < 0 || timeout > LASTING);
+        int count =
+            poll(events, sizeof(events) / sizeof(events[0]), lasting ? LASTING : timeout);
+        if (count < 0 && errno != EINTR)
             return fail(errno, "cannot wait for the container");
+        if (count == 0 && lasting)
+            supervision_last(supervision);
         /* The channel first: what the child had to say comes before its end. */
         int result = 0;
         if (events[0].revents)
@@ -151,27 +161,35 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-int supervise_container(struct container *container, struct process *child, int *channel)
+static int supervise(void *argument)
 {
+    struct supervision *supervision = argument;
+    struct container *container = supervision->container;
     struct relay relay;
     relay_init(&relay);
-    struct supervision supervision = {
-        .container = container, .child = child, .channel = take_fd(channel), .relay = &relay};
-    int result = supervision_begin(&supervision);
+    supervision->relay = &relay;
+    int result = supervision_begin(supervision);
     if (result == 0)
-        result = wait_for_end(&supervision);
+        result = wait_for_end(supervision);
     relay_free(&relay);
     step("end what is left");
-    close_fd(&supervision.channel);
+    close_fd(&supervision->channel);
     if (result < 0) {
         error_step("supervise");
-        process_end(child);
+        process_end(supervision->child);
     }
-    if (!supervision.created)
-        end_orphans(&supervision);
-    if (result < 0 && supervision.pid_file)
+    if (!supervision->created)
+        end_orphans(supervision);
+    if (result < 0 && supervision->pid_file)
         unlink(container->pid_file);
-    if (result == 0 && !supervision.created && container->driver && container->driver->ended)
-        container->driver->ended(container->driver_context, supervision.status);
-    return result < 0 ? result : process_exit_code(supervision.status);
+    if (result == 0 && !supervision->created && container->driver && container->driver->ended)
+        container->driver->ended(container->driver_context, supervision->status);
+    return result < 0 ? result : process_exit_code(supervision->status);
+}
+
+int supervise_container(struct container *container, struct process *child, int *channel)
+{
+    struct supervision supervision = {
+        .container = container, .child = child, .channel = take_fd(channel)};
+    return pages_new_stack(supervise, &supervision);
 }

@@ -21,6 +21,7 @@
 #include "core/container/supervision.h"
 #include "core/container/sync.h"
 #include "core/container/terminal.h"
+#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
@@ -87,6 +88,10 @@ static int let_set_up(struct supervision *supervision)
         step("look for fields that are not applied");
         driver->setting_up(container->driver_context);
     }
+    /* The child has closed it, so here the kernel takes it apart: there is nothing else to do. */
+    if (container->overlay >= 0)
+        step("release the overlay of the own binary");
+    close_fd(&container->overlay);
     return result;
 }
 
@@ -315,6 +320,17 @@ int supervision_hear(struct supervision *supervision)
     default:
         return type < 0 ? type : fail(EPROTO, "message out of order from the container");
     }
+}
+
+void supervision_last(struct supervision *supervision)
+{
+    const struct container *container = supervision->container;
+    supervision->lasting = true;
+    step("release the configuration");
+    if (container->driver && container->driver->lasting)
+        container->driver->lasting(container->driver_context);
+    pages_release();
+    step("wait for the program's end");
 }
 
 int supervision_begin(struct supervision *supervision)

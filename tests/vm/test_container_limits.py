@@ -79,9 +79,14 @@ class Limits(Containers):
                       result.stderr)
 
     def test_little_memory(self):
-        """The set-up is not what a limit is for."""
+        """The set-up is not what a limit is for. Each processor keeps up to 128 KiB charged in reserve, which
+        the kernel takes back too late for a set-up that has been on both: so there are some tries."""
         self.keep_top()
-        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10}))["uid"], "0")
+        config = self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10})
+        results = []
+        while len(results) < 10 and (not results or results[-1].status == 137):
+            results.append(self.finish(self.start(config), 120))
+        self.assertEqual((results[-1].status, results[-1].facts.get("uid")), (0, "0"), results)
 
     def test_check_before(self):
         self.keep_top()
