@@ -187,7 +187,7 @@ static int pour(struct flow *flow)
         struct pollfd ends[2] = {{flow->from, POLLIN, 0}, {flow->to, POLLOUT, 0}};
         if (poll(ends, 2, 0) < 0 && errno != EINTR)
             return fail(errno, "cannot wait for %s", flow->name);
-        if (!ends[0].revents)
+        if (!(ends[0].revents & POLLIN)) /* nothing more, whether somebody could write or not */
             flow_close(flow);
         else if (!ends[1].revents && allowed(flow, 1) > 0)
             return 0;

@@ -23,7 +23,8 @@
 #include "core/oci/config.h"
 
 /* A device in a root file system that the container owns would be at its disposal. And a clone that
- * the parent has made belongs to the peers of the host's mount: what is mounted on one is on all. */
+ * the parent has made belongs to the peers of the host's mount: what is mounted on one is on all.
+ */
 static const struct mount_options of_our_own = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
 
 bool layer_is_there(const struct container *container)
@@ -74,7 +75,8 @@ int layer_idmap(const struct container *container, const struct process *child)
     /* Others of this process are told the same by their kernel. */
     static bool warned;
     if (!warned)
-        report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+        report_warning(
+            "the root file system cannot be idmapped here: its owners are nobody inside");
     warned = true;
     return 0;
 }

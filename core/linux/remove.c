@@ -36,8 +36,8 @@ static int move_up(int top, int directory, const char *name, unsigned long *move
     }
 }
 
-/* Is it one that the next round looks into? Others of such a name are of whoever was here before: one
- * that had to give up, or somebody hostile. */
+/* Is it one that the next round looks into? Others of such a name are of whoever was here before:
+ * one that had to give up, or somebody hostile. */
 static bool is_on_its_way(const char *name, unsigned long moved)
 {
     char heap[32];
