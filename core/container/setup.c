@@ -297,7 +297,6 @@ static int set_up(void *argument)
 
 _Noreturn void setup_container(struct container *container)
 {
-    pages_code();
     trace_child("container");
     pages_new_stack(set_up, container);
     _exit(1);
