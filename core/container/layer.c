@@ -71,21 +71,19 @@ int layer_idmap(const struct container *container, const struct process *child)
     if (result != -EINVAL && result != -EPERM && result != -EOPNOTSUPP)
         return result;
     error_clear();
-    report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    /* Others of this process are told the same by their kernel. */
+    static bool warned;
+    if (!warned)
+        report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+    warned = true;
     return 0;
 }
 
-static int attach(int mount)
+static int attach(int mount, const char *directory)
 {
-    autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return target < 0 ? fail(errno, "cannot open the root directory")
-                      : mount_attach(mount, target, "/");
-}
-
-/* What is on top of "/". */
-static int detach(void)
-{
-    return sys_umount2("/", MNT_DETACH) < 0 ? fail(errno, "cannot detach a layer") : 0;
+    autoclose int target = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return target < 0 ? fail(errno, "cannot open %s", directory)
+                      : mount_attach(mount, target, directory);
 }
 
 /* "upper" and "work" in a new tmpfs; the upper one looks like the root that it lies on. */
@@ -94,9 +92,14 @@ static int make_places(int changes, int lower)
     struct stat status;
     if (fstat(lower, &status) < 0)
         return fail(errno, "cannot examine the root file system");
-    if (mkdirat(changes, "upper", status.st_mode & 07777) < 0 || mkdirat(changes, "work", 0700) < 0)
-        return fail(errno, "cannot make room for changes");
-    return 0;
+    if (mkdirat(changes, "upper", status.st_mode & 07777) == 0 &&
+        mkdirat(changes, "work", 0700) == 0)
+        return 0;
+    bool nobody = errno == EOVERFLOW;
+    int result = fail(errno, "cannot make room for changes");
+    if (nobody)
+        error_hint("it takes the ids 0 in the maps");
+    return result;
 }
 
 static int open_changes(struct container *container, int lower)
@@ -158,9 +161,9 @@ int layer_open(struct container *container, const char *path)
     autoclose int changes = open_changes(container, lower);
     if (changes < 0)
         return changes;
-    int result = attach(lower);
+    int result = attach(lower, "/");
     if (result == 0)
-        result = attach(changes);
+        result = attach(changes, "/");
     if (result < 0)
         return result;
     step("make an overlay");
@@ -169,10 +172,9 @@ int layer_open(struct container *container, const char *path)
         root = copy(lower, changes, path);
     if (root < 0)
         return root;
-    /* It holds what it is made of. Left on top of the host's root they would be what is detached
-     * when the root is changed, in its place. */
-    result = detach();
-    if (result == 0)
-        result = detach();
+    /* One lies on the other. Left on top of the host's root they would be what is detached when the
+     * root is changed, in its place; to detach them now would mean to wait twice for all readers of
+     * mounts. Over the host's /proc, which by its path is not needed any more, they go with it. */
+    result = attach(lower, "/proc");
     return result < 0 ? result : take_fd(&root);
 }
