@@ -14,8 +14,11 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 void base64_encode(struct text *text, const void *bytes, size_t length)
 {
     const unsigned char *from = bytes;
+    char encoded[1024];
+    size_t used = 0;
     while (length > 0) {
-        char four[4] = "====";
+        char *four = encoded + used;
+        memset(four, '=', 4);
         size_t count = length < 3 ? length : 3;
         uint32_t group = (uint32_t)from[0] << 16;
         if (count > 1)
@@ -24,9 +27,13 @@ void base64_encode(struct text *text, const void *bytes, size_t length)
             group |= from[2];
         for (size_t i = 0; i <= count; i++)
             four[i] = alphabet[group >> (18 - 6 * i) & 63];
-        text_append_bytes(text, four, sizeof(four));
         from += count;
         length -= count;
+        used += 4;
+        if (used == sizeof(encoded) || length == 0) {
+            text_append_bytes(text, encoded, used);
+            used = 0;
+        }
     }
 }
 

@@ -149,6 +149,20 @@ void error_clear(void)
     superseded = false;
 }
 
+struct error error_set_aside(void)
+{
+    struct error aside = *error_get();
+    error_clear();
+    return aside;
+}
+
+void error_put_back(const struct error *aside)
+{
+    error_clear();
+    if (aside->kind != ERROR_NONE)
+        error_adopt(aside);
+}
+
 int error_adopt(const struct error *foreign)
 {
     if (record.kind == ERROR_NONE) {

@@ -66,6 +66,11 @@ bool error_is_set(void);
 /* Forget the failure: it was expected, or has been dealt with. */
 void error_clear(void);
 
+/* Put the record, if there is one, aside while something else is done that may fail, and forget
+ * what that has recorded. */
+struct error error_set_aside(void);
+void error_put_back(const struct error *aside);
+
 /* Take over a record that another process sent. Strings are made safe to print whatever it holds.
  * Does nothing when a failure is recorded already. Returns the negative errno of the record kept
  * (-EIO where it has none). */

@@ -103,9 +103,10 @@ static int sweep(void *context, struct state *state)
 
 void function_sweep(const char *root, const struct idmaps *maps)
 {
+    struct error kept = error_set_aside();
     step("sweep what was left behind");
     state_each_hidden(root, sweep, (void *)(uintptr_t)maps);
-    error_clear();
+    error_put_back(&kept);
 }
 
 /* ---- an entry ---- */
@@ -162,13 +163,10 @@ void function_entry_close(struct function_entry *entry)
         remove_scratch(entry->scratch, entry->maps);
     free_pointer(&entry->scratch);
     if (entry->state.path) {
-        struct error kept = *error_get();
-        error_clear();
+        struct error kept = error_set_aside();
         if (state_remove(&entry->state) < 0)
             report_warning("%s", error_get()->text);
-        error_clear();
-        if (kept.kind)
-            error_adopt(&kept);
+        error_put_back(&kept);
         entry->state.claimed = false;
     }
     state_release(&entry->state);
@@ -216,10 +214,7 @@ int function_entry_place(struct function_entry *entry, char **path)
 
 void function_entry_clear(const struct function_entry *entry, const char *path)
 {
-    struct error kept = *error_get();
-    error_clear();
+    struct error kept = error_set_aside();
     remove_scratch(path, entry->maps);
-    error_clear();
-    if (kept.kind)
-        error_adopt(&kept);
+    error_put_back(&kept);
 }

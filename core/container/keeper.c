@@ -179,16 +179,14 @@ int keeper_begin(struct keeper *keeper, struct container *container)
 
 void keeper_undo(struct keeper *keeper)
 {
-    struct error kept = *error_get();
-    error_clear();
+    struct error kept = error_set_aside();
     step("take the state back");
     if (keeper->state->locked || state_lock(keeper->state, 10000) == 0)
         keeper->state->claimed = state_clear(keeper->state) == 0;
     error_clear();
     hooks_run_all(&keeper->record.poststop, HOOK_POSTSTOP, &keeper->record,
                   status_name(STATUS_STOPPED), 0);
-    error_clear();
-    error_adopt(&kept);
+    error_put_back(&kept);
 }
 
 /* Opened here, where its name can be reached; the container's process needs no more than this. */

@@ -223,14 +223,11 @@ uint64_t resources_oom_kills(struct cgroup *place)
 {
     autotext struct text events = {0};
     uint64_t kills = 0;
-    struct error record = *error_get();
-    error_clear();
+    struct error record = error_set_aside();
     autoclose int fd = cgroup_open(place);
     if (fd >= 0 && read_file(fd, "memory.events", 4096, &events) == 0)
         cgroup_number(events.data, "oom_kill", &kills);
-    error_clear();
-    if (record.kind)
-        error_adopt(&record);
+    error_put_back(&record);
     return kills;
 }
 
@@ -246,8 +243,7 @@ void resources_remove(struct container *container)
         ours = cgroup_is(&cgroup->place, cgroup->fd);
     }
     if (ours) {
-        struct error record = *error_get();
-        error_clear();
+        struct error record = error_set_aside();
         if (cgroup->measured)
             read_peak(cgroup);
         if (cgroup->settings.list.count > 0)
@@ -258,9 +254,7 @@ void resources_remove(struct container *container)
             if (cgroup_end(&cgroup->place) < 0)
                 report_warning("%s", error_get()->text);
         }
-        error_clear();
-        if (record.kind)
-            error_adopt(&record);
+        error_put_back(&record);
     }
     close_fd(&cgroup->fd);
     cgroup_close(&cgroup->place);
