@@ -20,6 +20,7 @@
 #include "core/linux/credentials.h"
 #include "core/linux/mount.h"
 #include "core/linux/network.h"
+#include "core/linux/pages.h"
 #include "core/linux/sys.h"
 #include "core/linux/uts.h"
 #include "core/oci/config.h"
@@ -268,25 +269,33 @@ static int do_steps(struct container *container, enum step_number first, enum st
     return 0;
 }
 
-static _Noreturn void do_rest(struct container *container, enum step_number first)
+static void do_rest(struct container *container, enum step_number first)
 {
     do_steps(container, first, AT_setup_execute);
     if (container->started)
         start_send_error(container);
     else
         sync_send_error(container->channel);
-    _exit(1);
+}
+
+static int set_up(void *argument)
+{
+    do_rest(argument, AT_wait_for_mappings);
+    return -1;
 }
 
 _Noreturn void setup_container(struct container *container)
 {
+    pages_code();
     trace_child("container");
-    do_rest(container, AT_wait_for_mappings);
+    pages_new_stack(set_up, container);
+    _exit(1);
 }
 
 _Noreturn void setup_program(struct container *container)
 {
     do_rest(container, AT_setup_guard + 1);
+    _exit(1);
 }
 
 static int setup_tree(struct container *container)

@@ -21,6 +21,7 @@
 #include "core/container/driver.h"
 #include "core/container/supervision.h"
 #include "core/container/terminal.h"
+#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
 
@@ -151,27 +152,35 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-int supervise_container(struct container *container, struct process *child, int *channel)
+static int supervise(void *argument)
 {
+    struct supervision *supervision = argument;
+    struct container *container = supervision->container;
     struct relay relay;
     relay_init(&relay);
-    struct supervision supervision = {
-        .container = container, .child = child, .channel = take_fd(channel), .relay = &relay};
-    int result = supervision_begin(&supervision);
+    supervision->relay = &relay;
+    int result = supervision_begin(supervision);
     if (result == 0)
-        result = wait_for_end(&supervision);
+        result = wait_for_end(supervision);
     relay_free(&relay);
     step("end what is left");
-    close_fd(&supervision.channel);
+    close_fd(&supervision->channel);
     if (result < 0) {
         error_step("supervise");
-        process_end(child);
+        process_end(supervision->child);
     }
-    if (!supervision.created)
-        end_orphans(&supervision);
-    if (result < 0 && supervision.pid_file)
+    if (!supervision->created)
+        end_orphans(supervision);
+    if (result < 0 && supervision->pid_file)
         unlink(container->pid_file);
-    if (result == 0 && !supervision.created && container->driver && container->driver->ended)
-        container->driver->ended(container->driver_context, supervision.status);
-    return result < 0 ? result : process_exit_code(supervision.status);
+    if (result == 0 && !supervision->created && container->driver && container->driver->ended)
+        container->driver->ended(container->driver_context, supervision->status);
+    return result < 0 ? result : process_exit_code(supervision->status);
+}
+
+int supervise_container(struct container *container, struct process *child, int *channel)
+{
+    struct supervision supervision = {
+        .container = container, .child = child, .channel = take_fd(channel)};
+    return pages_new_stack(supervise, &supervision);
 }

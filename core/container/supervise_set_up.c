@@ -21,6 +21,7 @@
 #include "core/container/supervision.h"
 #include "core/container/sync.h"
 #include "core/container/terminal.h"
+#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/rlimit.h"
 #include "core/linux/sys.h"
@@ -269,6 +270,7 @@ static int begin_program(struct supervision *supervision)
             sys_pidfd_send_signal(supervision->child->pidfd, number);
     }
     int result = tell_running(supervision->container);
+
     if (result == 0 && supervision->container->detached)
         let_go(supervision);
     step("wait for the program's end");

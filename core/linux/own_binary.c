@@ -26,6 +26,7 @@
 #include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/linux/capability.h"
+#include "core/linux/pages.h"
 #include "core/linux/sys.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -188,6 +189,7 @@ static int protect(char **argv, int *overlay)
         /* The kernel may have taken the descriptor's number for the name; ps should show ours. */
         prctl(PR_SET_NAME, "shimbox", 0, 0, 0);
         unsetenv(DONE_BY);
+        pages_begin();
         return 0;
     }
     return is_out_of_reach(exe) ? 0 : execute(exe, argv);
