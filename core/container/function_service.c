@@ -125,8 +125,10 @@ static int give(struct service *service, struct worker *worker, const char *line
     int result = worker->process.pid ? 0 : start_worker(service, worker);
     if (result < 0)
         return result;
-    worker->header =
-        (struct function_header){.line = service->lines, .length = (uint32_t)length, .cut = cut};
+    worker->header = (struct function_header){.line = service->lines,
+                                              .length = (uint32_t)length,
+                                              .cut = cut,
+                                              .granted = service->given->jobs == 1};
     worker->line = strndup(line, cut ? 0 : length);
     if (!worker->line)
         return fail(ENOMEM, "cannot keep a request");
@@ -208,7 +210,7 @@ static int hear(struct service *service, struct worker *worker)
     if (count <= 0)
         return bury(service, worker);
     if (byte == WORKER_ASKS && worker->activity == CALLS) {
-        worker->activity = ASKS;
+        worker->activity = worker->header.granted ? WRITES : ASKS;
         return 0;
     }
     free_pointer(&worker->line);
