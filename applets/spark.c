@@ -37,7 +37,8 @@
 #define TIMEOUT_DEFAULT 25000
 #define BYTES_DEFAULT   (100U << 20)
 
-#define JOBS_MAX 1024
+/* Each takes two descriptors, of the 1,024 that a process usually may have. */
+#define JOBS_MAX 256
 
 #define DAY_MS (24 * 3600 * 1000)
 
@@ -83,7 +84,8 @@ static const struct option options[] = {
     {0, OPTION_TEXT, FIELD(scratch),
      OPTION_WORDS("scratch", "DIR", "Keep what it changes below DIR, not in memory")},
     {0, OPTION_LIST, FIELD(env), OPTION_WORDS("env", "NAME=VALUE", "Set an environment variable")},
-    {0, OPTION_FLAG, FIELD(readonly), OPTION_WORDS("readonly", "", "It changes no file at all")},
+    {0, OPTION_FLAG, FIELD(readonly),
+     OPTION_WORDS("readonly", "", "Its root file system cannot be changed")},
     {0, OPTION_FLAG, FIELD(json),
      OPTION_WORDS("json", "", "End standard error with a report, as a line of JSON")},
     {0, OPTION_FLAG, FIELD(requests),
@@ -250,8 +252,8 @@ static int prepare(struct spark *spark, const struct globals *globals)
 {
     struct function *function = &spark->function;
     function->config = &spark->config;
+    function->arguments = globals->command_line;
     function->rootfs = spark->bundle ? NULL : spark->directory;
-    function->readonly = spark->values->readonly || spark->config.root_readonly;
     function->strict = spark->values->memory || spark->values->cpu || spark->values->pids;
     function->limited = config_has(&spark->config, "/linux/resources");
     int result = look_at_owner(spark);
@@ -353,7 +355,6 @@ static int begin(const struct call *call, struct spark *spark, int *overlay)
 static bool lacks_newline(const struct function_result *result)
 {
     const struct flow *errors = &result->flows[FUNCTION_ERRORS];
-    signal(SIGPIPE, SIG_IGN);
     return errors->length > 0 && errors->tail[errors->length - 1] != '\n';
 }
 
@@ -363,8 +364,8 @@ static int report(const struct function_result *result, int code)
     text_append(&line, lacks_newline(result) ? "\n{" : "{");
     function_tell(result, code, &line);
     text_append(&line, "}\n");
-    if (line.failed || write_all(STDERR_FILENO, "standard error", line.data, line.length) < 0)
-        return EXIT_OWN_FAILURE;
+    if (!line.failed)
+        write_all(STDERR_FILENO, "standard error", line.data, line.length);
     return code;
 }
 
@@ -374,6 +375,9 @@ static int run(const struct call *call)
         .values = call->values, .globals = call->globals, .entry = NO_FUNCTION_ENTRY};
     struct function_result result = {.exceeded = -1};
     autoclose int overlay = -1;
+    /* Whoever reads may have gone: that is told by the write. And children are waited for. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
     int code = begin(call, &spark, &overlay);
     if (code == 0)
         code = load_config(&spark, false);
@@ -413,7 +417,7 @@ static const struct applet applet = {
         "The root file system stays as it is: changes go to an overlay in memory, or below "
         "--scratch, and what is mounted below it is left out. Where there is no overlayfs, all of "
         "it "
-        "is copied. With --readonly, or a root that is read-only, there are no changes.\n"
+        "is copied. With --readonly, or a root that is read-only, it cannot be changed.\n"
         "\n"
         "With CAP_SETUID and CAP_SETGID, 65536 ids from --root-uid and --root-gid on are mapped; "
         "an ordinary user has its subordinate ids, if there are any, or one id. A root file system "
@@ -426,7 +430,8 @@ static const struct applet applet = {
         "if "
         "the code is 0. What it writes to standard error goes there, and the last line of it into "
         "the message about a code that is not 0. Limits (--memory, --cpu, --pids) need cgroup "
-        "version 2, or are refused; those of a bundle are left out with a warning.\n"
+        "version 2, or are refused; those of a bundle alone are left out with a warning. Without "
+        "--network, a bundle has the network that it asks for.\n"
         "\n"
         "--json ends standard error with a report: exit, end (ended, exceeded, timed-out, failed), "
         "signal, truncated (the stream that was too long), oom, bytes, wall_us, user_us, "

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,11 @@ int write_all(int fd, const char *name, const void *bytes, size_t length)
     const char *next = bytes;
     while (length > 0) {
         ssize_t count = write(fd, next, length);
+        if (count < 0 && errno == EAGAIN) {
+            struct pollfd room = {.fd = fd, .events = POLLOUT};
+            poll(&room, 1, -1);
+            continue;
+        }
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)

@@ -78,11 +78,12 @@ struct container {
     bool wait_for_hooks;         /* the driver has something to do before the root is changed */
     struct root_layer layer;     /* what its root file system is seen through */
     int streams[3];              /* its standard streams, the caller's; -1: as ours */
-    int guard; /* socket of who it is not to outlive, the caller's (guard.h); -1: it is its parent
-                */
-    int overlay;                 /* own_binary_protect(), taken over; -1: none */
-    int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
-                       over; -1: it need not. In the child, once started: open for writing */
+    int guard;   /* socket of who it is not to outlive, the caller's (guard.h); -1: it is its parent
+                  */
+    int overlay; /* own_binary_protect(), taken over; -1: none */
+    char **arguments; /* our own, which a guard is not to show; NULL: they may be seen */
+    int start_fifo;   /* where the program waits to be started (start.h), O_PATH or better, taken
+                         over; -1: it need not. In the child, once started: open for writing */
 
     /* Pinned by the parent before it creates the child (prepare.c). */
     bool privileged;           /* may mount in the present mount namespace */

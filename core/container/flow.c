@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,10 +17,6 @@
 
 /* At once by the kernel: what a pipe holds. */
 #define CHUNK 65536
-
-/* At once through this process: what a pipe, socket or terminal that is ready takes without delay
- * (PIPE_BUF). */
-#define COPIED 4096
 
 void flow_close(struct flow *flow)
 {
@@ -40,9 +38,31 @@ static bool is_spliced(int fd, bool written)
     return S_ISFIFO(status.st_mode);
 }
 
+/* Others may write there as well, and take the room that poll(2) has told of: then this process
+ * must not wait, though the caller's descriptor would. So it has one of its own, where that can be.
+ */
+static void reopen(struct flow *flow)
+{
+    struct stat status;
+    char path[32];
+    if (fstat(flow->to, &status) < 0)
+        return;
+    flow->socket = S_ISSOCK(status.st_mode);
+    if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", flow->to);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return;
+    flow->to = own;
+    flow->owned[1] = true;
+}
+
 void flow_begin(struct flow *flow)
 {
     flow->copying = flow->keeping || !is_spliced(flow->from, false) || !is_spliced(flow->to, true);
+    if (flow->copying && !flow->owned[1])
+        reopen(flow);
 }
 
 struct pollfd flow_wait(const struct flow *flow)
@@ -85,24 +105,35 @@ static ssize_t look_beyond(struct flow *flow)
     return count;
 }
 
-/* `to` has room. After a failure to write, *write says so. */
-static ssize_t copy(struct flow *flow, bool *written)
+/* Write what is held, as far as it is taken. Returns its length, or -1. */
+static ssize_t write_held(struct flow *flow)
 {
-    char bytes[COPIED];
-    ssize_t count = read(flow->from, bytes, allowed(flow, sizeof(bytes)));
-    *written = false;
-    for (ssize_t done = 0; done < count;) {
-        ssize_t part = write(flow->to, bytes + done, (size_t)(count - done));
-        *written = true;
-        if (part < 0 && errno == EAGAIN && poll(&(struct pollfd){flow->to, POLLOUT, 0}, 1, -1) >= 0)
-            continue;
-        if (part < 0 && errno != EINTR)
-            return -1;
-        done += part < 0 ? 0 : part;
-    }
-    if (count > 0 && flow->keeping)
-        keep_tail(flow, bytes, (size_t)count);
+    const char *bytes = flow->held + flow->start;
+    size_t length = flow->end - flow->start;
+    ssize_t count = flow->socket ? send(flow->to, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                 : write(flow->to, bytes, length);
+    if (count > 0)
+        flow->start += (size_t)count;
     return count;
+}
+
+/* `to` has room. *writing: what has failed, if anything has. */
+static ssize_t copy(struct flow *flow, bool *writing)
+{
+    ssize_t count = 0;
+    *writing = flow->start < flow->end;
+    if (!*writing) {
+        count = read(flow->from, flow->held, allowed(flow, sizeof(flow->held)));
+        if (count <= 0)
+            return count;
+        flow->start = 0;
+        flow->end = (size_t)count;
+        flow->moved += (uint64_t)count;
+        if (flow->keeping)
+            keep_tail(flow, flow->held, flow->end);
+        *writing = true;
+    }
+    return write_held(flow);
 }
 
 /* Whoever reads may end before all is read, and whoever was to get it may not want it. */
@@ -118,19 +149,19 @@ static int fail_flow(struct flow *flow, bool reading)
 /* One step. Returns 1 (there may be more), 0 (not now, or over), or a negative errno (recorded). */
 static int move(struct flow *flow)
 {
-    bool written = true;
+    bool writing = false;
     ssize_t count;
     size_t most = allowed(flow, CHUNK);
-    if (most == 0)
+    if (flow->copying && (most > 0 || flow->start < flow->end))
+        count = copy(flow, &writing);
+    else if (most == 0)
         count = look_beyond(flow);
-    else if (flow->copying)
-        count = copy(flow, &written);
     else
         count = splice(flow->from, NULL, flow->to, NULL, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
     if (flow->from < 0)
         return 0;
     if (count > 0) {
-        flow->moved += (uint64_t)count;
+        flow->moved += flow->copying ? 0 : (uint64_t)count;
         return 1;
     }
     if (count == 0) {
@@ -149,7 +180,7 @@ static int move(struct flow *flow)
         flow->full = true;
         return 0;
     }
-    return fail_flow(flow, !written);
+    return fail_flow(flow, flow->copying && !writing);
 }
 
 int flow_serve(struct flow *flow)
@@ -158,14 +189,15 @@ int flow_serve(struct flow *flow)
         return 0;
     /* For a copy both must be ready, since what is read cannot be put back; to look whether there
      * is too much, only the one. */
-    bool both = allowed(flow, 1) > 0;
+    bool held = flow->start < flow->end;
+    bool both = held || allowed(flow, 1) > 0;
     if ((flow->copying && both && !flow->full) || (!both && flow->full)) {
         flow->full = both;
         return 0;
     }
     int result = move(flow);
     if (flow->copying)
-        flow->full = false;
+        flow->full = flow->start < flow->end;
     return result < 0 ? result : 0;
 }
 

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* At once through this process: what a pipe, socket or terminal that is ready takes without delay,
+ * if nobody else writes to it (PIPE_BUF). */
+#define FLOW_HELD 4096
+
 /* What is kept of the end of a flow. */
 #define FLOW_TAIL 512
 
@@ -26,7 +30,11 @@ struct flow {
     bool full;        /* (own) waits for `to` rather than `from` */
     bool copying;     /* (own) bytes go through this process */
     bool keeping;     /* the tail is wanted */
-    size_t length;    /* of the tail */
+    bool socket;      /* (own) `to` is one */
+    size_t start;     /* (own) what has been read and not yet taken: held[start] to held[end] */
+    size_t end;
+    char held[FLOW_HELD];
+    size_t length; /* of the tail */
     char tail[FLOW_TAIL];
 };
 

@@ -276,7 +276,8 @@ static int run(struct calling *calling, const struct function_call *call, const 
     container.program = call->program;
     container.strict = function->strict;
     container.guard = theirs;
-    container.layer.overlay = !function->readonly;
+    container.arguments = function->arguments;
+    container.layer.overlay = true;
     container.layer.idmap = function->idmap;
     container.layer.scratch = scratch;
     container.cgroup.measured = true;

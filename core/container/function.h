@@ -24,13 +24,13 @@ struct function {
     struct config *config;        /* with a user, a pid and a mount namespace to be made */
     const char *rootfs;           /* NULL: the config's */
     struct function_entry *entry; /* where what is to be swept is noted; NULL: nothing is */
-    bool readonly;   /* no changes to the root file system; else they end with a call */
-    bool idmap;      /* its owners are ids of the container */
-    bool limited;    /* it has limits: the cgroup is named after the entry */
-    bool strict;     /* limits that cannot be had are an error */
-    bool warned;     /* (own) fields that are not applied have been named */
-    uint64_t limit;  /* bytes of each stream; 0: none */
-    int64_t timeout; /* milliseconds; 0: none */
+    char **arguments;             /* of this process, which the function is not to see */
+    bool idmap;                   /* its owners are ids of the container */
+    bool limited;                 /* it has limits: the cgroup is named after the entry */
+    bool strict;                  /* limits that cannot be had are an error */
+    bool warned;                  /* (own) fields that are not applied have been named */
+    uint64_t limit;               /* bytes of each stream; 0: none */
+    int64_t timeout;              /* milliseconds; 0: none */
 };
 
 struct function_call {

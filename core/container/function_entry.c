@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,12 +52,13 @@ static int remove_as_root(const char *path, const struct idmaps *maps)
     error_clear();
     int status = 1;
     if (pid > 0)
-        waitpid(child.pid, &status, 0);
+        while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
+            ;
     close_fd(&child.pidfd);
     return status == 0 ? 0 : -EACCES;
 }
 
-static void remove_scratch(const char *path, const struct idmaps *maps)
+static int remove_scratch(const char *path, const struct idmaps *maps)
 {
     step("remove %s", path);
     int result = remove_tree(AT_FDCWD, path);
@@ -64,36 +66,38 @@ static void remove_scratch(const char *path, const struct idmaps *maps)
         result = remove_as_root(path, maps);
     if (result < 0)
         report_warning("cannot remove %s: %s", path, strerror(-result));
+    return result;
 }
 
 /* ---- sweeping ---- */
 
-/* Only what this program has made, as its name and owner say, is removed. */
-static void sweep_scratch(const struct state *state, const struct idmaps *maps)
+/* The scratch directory that is noted, if it is one that this program has made, as its name and
+ * owner say. path: of PATH_MAX bytes. */
+static bool read_note(const struct state *state, char *path)
 {
-    char path[PATH_MAX];
+    const char *id = state_id(state) + 1;
     struct stat status;
-    ssize_t length = readlinkat(state->fd, NOTE, path, sizeof(path) - 1);
-    if (length <= 0)
-        return;
+    ssize_t length = readlinkat(state->fd, NOTE, path, PATH_MAX - 1);
+    if (length <= 0 || path[0] != '/')
+        return false;
     path[length] = '\0';
-    const char *name = strrchr(path, '/');
-    if (path[0] != '/' || strcmp(name + 1, state_id(state) + 1) != 0 || lstat(path, &status) < 0 ||
-        !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
-        return;
-    remove_scratch(path, maps);
+    const char *name = strrchr(path, '/') + 1;
+    return starts_with(name, id) && name[strlen(id)] == '-' && lstat(path, &status) == 0 &&
+           S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 }
 
+/* First what runs, then what that could write to, last the note of it: for whoever comes next. */
 static void sweep(struct state *state, const struct idmaps *maps)
 {
+    char scratch[PATH_MAX];
     if (!starts_with(state_id(state), PREFIX))
         return;
     if (state_lock(state, 0) < 0) {
         error_clear(); /* somebody is at work there, or it has been swept */
         return;
     }
-    sweep_scratch(state, maps);
-    if (lifecycle_sweep(state) == 0)
+    bool noted = read_note(state, scratch);
+    if (lifecycle_end_unrecorded(state) == 0 && (!noted || remove_scratch(scratch, maps) == 0))
         state_remove(state);
 }
 
@@ -137,19 +141,40 @@ const char *function_entry_name(const struct function_entry *entry)
     return state_id(&entry->state) + 1;
 }
 
-/* It belongs to us, and nobody else may look into it but by the directories in it. */
-static int make_scratch(struct function_entry *entry, const char *directory)
+/* A name that others have not chosen who share the directory, but not this root. */
+static int choose_name(struct function_entry *entry, const char *directory)
 {
-    if (asprintf(&entry->scratch, "%s/%s", directory, function_entry_name(entry)) < 0) {
+    uint32_t number;
+    free_pointer(&entry->scratch);
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+        return fail(errno, "cannot get a random number");
+    if (asprintf(&entry->scratch, "%s/%s-%08x", directory, function_entry_name(entry), number) <
+        0) {
         entry->scratch = NULL;
         return fail(ENOMEM, "cannot make room for changes");
     }
-    step("make %s", entry->scratch);
-    if (symlinkat(entry->scratch, entry->state.fd, NOTE) < 0)
-        return fail(errno, "cannot note %s", entry->scratch);
-    if (mkdir(entry->scratch, 0711) == 0)
+    return 0;
+}
+
+/* It belongs to us, and nobody else may look into it but by the directories in it. It is noted
+ * before it is there. */
+static int make_scratch(struct function_entry *entry, const char *directory)
+{
+    int result;
+    do {
+        result = choose_name(entry, directory);
+        if (result < 0)
+            return result;
+        step("make %s", entry->scratch);
+        unlinkat(entry->state.fd, NOTE, 0);
+        if (symlinkat(entry->scratch, entry->state.fd, NOTE) < 0)
+            return fail(errno, "cannot note %s", entry->scratch);
+        result = mkdir(entry->scratch, 0711) < 0 ? -errno : 0;
+    } while (result == -EEXIST);
+    if (result == 0)
         return 0;
-    int result = fail(errno, "cannot create %s", entry->scratch);
+    unlinkat(entry->state.fd, NOTE, 0);
+    fail(-result, "cannot create %s", entry->scratch);
     free_pointer(&entry->scratch);
     return result;
 }

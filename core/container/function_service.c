@@ -38,6 +38,7 @@ struct worker {
     struct process process; /* none: not begun */
     int socket;
     enum activity activity;
+    bool lost;                     /* has ended, while another one wrote */
     struct function_header header; /* of the present request, */
     char *line;                    /* and that itself, in case it gets lost; owned */
 };
@@ -45,7 +46,8 @@ struct worker {
 struct service {
     const struct function_service *given;
     struct worker *workers;
-    struct pollfd *events; /* standard input, signals, workers */
+    const struct worker *writer; /* the last one that might write; NULL: nobody has */
+    struct pollfd *events;       /* standard input, signals, workers */
     int signals;
     sigset_t mask;      /* the caller's */
     struct lines lines; /* of standard input */
@@ -139,13 +141,27 @@ static int give(struct service *service, struct worker *worker, const struct lin
     return result;
 }
 
+/* In turn, so that none waits for ever behind others that are quicker. */
+static struct worker *find_asking(const struct service *service)
+{
+    unsigned jobs = service->given->jobs;
+    unsigned first = service->writer ? (unsigned)(service->writer - service->workers) + 1 : 0;
+    for (unsigned i = 0; i < jobs; i++) {
+        struct worker *worker = &service->workers[(first + i) % jobs];
+        if (worker->process.pid && worker->activity == ASKS)
+            return worker;
+    }
+    return NULL;
+}
+
 /* Let the next one write, if nobody does. */
-static int let_write(const struct service *service)
+static int let_write(struct service *service)
 {
     const char go = WORKER_GO;
-    struct worker *worker = find_worker(service, ASKS);
+    struct worker *worker = find_asking(service);
     if (!worker || find_worker(service, WRITES))
         return 0;
+    service->writer = worker;
     worker->activity = WRITES;
     if (write(worker->socket, &go, 1) == 1 || errno == EPIPE)
         return 0;
@@ -183,7 +199,8 @@ static int bury(struct service *service, struct worker *worker)
 {
     int status = 0;
     const struct worker *writer = find_worker(service, WRITES);
-    if (writer && writer != worker)
+    worker->lost = writer && writer != worker;
+    if (worker->lost)
         return 0;
     close_fd(&worker->socket);
     waitpid(worker->process.pid, &status, 0);
@@ -257,8 +274,13 @@ static int wait_for_events(struct service *service)
     bool reads = !service->lines.ended && find_free(service);
     events[0] = (struct pollfd){.fd = reads ? STDIN_FILENO : -1, .events = POLLIN};
     events[1] = (struct pollfd){.fd = service->signals, .events = POLLIN};
-    for (unsigned i = 0; i < jobs; i++)
-        events[2 + i] = (struct pollfd){.fd = service->workers[i].socket, .events = POLLIN};
+    /* While one writes there is nothing to be done about others that have ended. */
+    const struct worker *writer = find_worker(service, WRITES);
+    for (unsigned i = 0; i < jobs; i++) {
+        const struct worker *worker = &service->workers[i];
+        bool waits = worker->lost && writer && writer != worker;
+        events[2 + i] = (struct pollfd){.fd = waits ? -1 : worker->socket, .events = POLLIN};
+    }
     if (poll(events, 2 + jobs, -1) < 0)
         return errno == EINTR ? 0 : fail(errno, "cannot wait for requests");
     int result = events[1].revents ? hear_signal(service) : 0;

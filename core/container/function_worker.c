@@ -30,8 +30,12 @@ static const char *const stream_names[FUNCTION_STREAMS] = {"input", "output", "e
 /* A file that has no name. */
 static int open_buffer(const struct function_service *service, const char *name)
 {
-    int fd = service->scratch ? open(service->scratch, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-                              : memfd_create(name, MFD_CLOEXEC);
+    int fd = -1;
+    if (service->scratch)
+        fd = open(service->scratch, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    /* Not every file system can do that. */
+    if (fd < 0)
+        fd = memfd_create(name, MFD_CLOEXEC);
     return fd < 0 ? fail(errno, "cannot make room for the function's %s", name) : fd;
 }
 
@@ -212,8 +216,6 @@ static void answer(struct answer *answer, const int *streams)
 
 static int parse(const struct function_header *header, char *line, struct function_request *request)
 {
-    if (error_is_set())
-        return -EINVAL; /* the worker could not be made ready */
     if (header->cut)
         return fail_config(NULL, "a request has at most %u bytes (use input_file)", header->length);
     return request_parse(request, "request", line, header->length);
@@ -229,13 +231,16 @@ static int call(const struct function_service *service, const struct function_re
     return service->call(service->context, &call, result);
 }
 
-static void serve(const struct function_service *service, int socket,
+/* failure: the worker could not be made ready. */
+static void serve(const struct function_service *service, int socket, const struct error *failure,
                   const struct function_header *header, char *line)
 {
     autorequest struct function_request request = NO_REQUEST;
     struct answer own = {.socket = socket, .granted = header->granted};
     struct function_result result = {.exceeded = -1};
     int code = parse(header, line, &request);
+    if (code == 0 && failure->kind != ERROR_NONE)
+        code = error_adopt(failure);
     autoclose int input = code < 0 ? -1 : open_input(service, &request);
     autoclose int output = input < 0 ? -1 : open_buffer(service, "output");
     autoclose int errors = output < 0 ? -1 : open_buffer(service, "errors");
@@ -263,17 +268,14 @@ static bool receive(int socket, void *bytes, size_t length)
 _Noreturn void function_work(const struct function_service *service, int socket)
 {
     struct function_header header;
-    int ready = service->begin(service->context);
-    struct error failure = *error_get();
+    service->begin(service->context);
+    const struct error failure = error_set_aside();
     while (receive(socket, &header, sizeof(header))) {
         char *line = malloc((size_t)header.length + 1);
         if (!line || !receive(socket, line, header.length))
             _exit(EXIT_OWN_FAILURE);
         line[header.length] = '\0';
-        error_clear();
-        if (ready < 0)
-            error_adopt(&failure);
-        serve(service, socket, &header, line);
+        serve(service, socket, &failure, &header, line);
         free(line);
     }
     service->end(service->context);

@@ -345,15 +345,31 @@ static bool is_left_over(const struct lifecycle *lifecycle)
     return alive == 0;
 }
 
+/* What is noted beside a record that is not there. */
+static int end_unrecorded(struct lifecycle *lifecycle)
+{
+    error_clear();
+    int result = open_proc(lifecycle);
+    return result < 0 ? result : lifecycle_end_cgroup(lifecycle);
+}
+
+int lifecycle_end_unrecorded(struct state *state)
+{
+    autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
+    int result = lifecycle_take(&lifecycle, state, NULL);
+    if (result == -ENOENT && !lifecycle.recorded)
+        result = end_unrecorded(&lifecycle);
+    *state = lifecycle.state;
+    lifecycle.state = NO_STATE;
+    return result;
+}
+
 int lifecycle_sweep(struct state *state)
 {
     autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
     int result = lifecycle_take(&lifecycle, state, NULL);
     if (result == -ENOENT && !lifecycle.recorded) {
-        error_clear();
-        result = open_proc(&lifecycle);
-        if (result == 0)
-            result = lifecycle_end_cgroup(&lifecycle);
+        result = end_unrecorded(&lifecycle);
         if (result == 0)
             result = state_clear(&lifecycle.state);
     } else if (result == 0 && is_left_over(&lifecycle)) {

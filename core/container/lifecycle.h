@@ -137,3 +137,7 @@ int lifecycle_end_cgroup(const struct lifecycle *lifecycle);
  * a container that somebody may want (-EEXIST, recorded). Returns 0 or a negative errno (recorded).
  */
 int lifecycle_sweep(struct state *state);
+
+/* For an entry without a record, which is locked: end the cgroup that is noted there, if any is.
+ * Returns 0 or a negative errno (recorded). */
+int lifecycle_end_unrecorded(struct state *state);

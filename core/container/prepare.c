@@ -75,7 +75,7 @@ void container_free(struct container *container)
     net_devices_end(container, false);
     if (container->files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &container->files);
-    if (!FREE_AT_END)
+    if (!FREE_AT_END && container->guard < 0)
         return;
     mount_options_free(&container->nothing);
     for (size_t i = 0; container->options && i < container->mount_count; i++)

@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -67,12 +69,24 @@ static _Noreturn void guard(const struct process *program, int parent, int signa
     _exit(1);
 }
 
-/* Become somebody of whom nothing is to be had. */
-static int renounce(int parent, int signals)
+/* What can be read by everybody in /proc: our arguments have paths of the host, and what the
+ * program's environment is to be. */
+static void erase(char **arguments)
+{
+    for (; arguments && *arguments; arguments++)
+        memset(*arguments, 0, strlen(*arguments));
+}
+
+/* Become somebody of whom nothing is to be had. Dumpable may have come back with the program's ids,
+ * which changed in this memory (fs.suid_dumpable). */
+static int renounce(const struct container *container, int parent, int signals)
 {
     const struct capability_sets only_kill = {.permitted = UINT64_C(1) << CAP_KILL,
                                               .effective = UINT64_C(1) << CAP_KILL};
     const int kept[] = {parent, signals};
+    erase(container->arguments);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return -errno;
     int result = descriptors_close(0, kept, sizeof(kept) / sizeof(kept[0]));
     return result < 0 ? result : capability_apply(&only_kill);
 }
@@ -90,7 +104,6 @@ static int set_up_program(void *argument)
 int setup_guard(struct container *container)
 {
     struct process program = NO_PROCESS;
-    char stack[STACK_BYTES];
     sigset_t all;
     int parent = container->guard;
     if (parent < 0)
@@ -102,12 +115,17 @@ int setup_guard(struct container *container)
     int result = setup_follow_parent(container);
     if (result < 0)
         return result;
+    /* Not on our own, which the program's limit may be too small for. */
+    char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return fail(errno, "cannot guard the program");
     pid_t pid =
-        process_clone_here(CLONE_VFORK, set_up_program, container, stack, sizeof(stack), &program);
+        process_clone_here(CLONE_VFORK, set_up_program, container, stack, STACK_BYTES, &program);
     if (pid < 0)
         return pid;
     sigprocmask(SIG_BLOCK, &all, NULL);
-    if (renounce(parent, signals) == 0)
+    if (renounce(container, parent, signals) == 0)
         guard(&program, parent, signals);
     _exit(1);
 }

@@ -117,8 +117,7 @@ static int serve(struct supervision *supervision, int signals)
             sooner(supervision_wait_driver(supervision, driver), relay_wait(relay, terminal));
         bool lasting = supervision->channel < 0 && !supervision->ended && !supervision->lasting &&
                        (timeout < 0 || timeout > LASTING);
-        int count =
-            poll(events, sizeof(events) / sizeof(events[0]), lasting ? LASTING : timeout);
+        int count = poll(events, sizeof(events) / sizeof(events[0]), lasting ? LASTING : timeout);
         if (count < 0 && errno != EINTR)
             return fail(errno, "cannot wait for the container");
         if (count == 0 && lasting)

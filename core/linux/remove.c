@@ -27,7 +27,7 @@ static int move_up(int top, int directory, const char *name, unsigned long *move
     for (;;) {
         snprintf(heap, sizeof(heap), HEAP "%lu", (*moved)++);
         /* To move a directory takes the right to write to it, and to read it comes next. */
-        fchmodat(directory, name, 0700, 0);
+        fchmodat(directory, name, 0700, AT_SYMLINK_NOFOLLOW);
         if (renameat(directory, name, top, heap) == 0)
             return 0;
         /* Somebody else has had the idea of such a name. */
@@ -111,7 +111,7 @@ static int empty_top(int top)
 
 int remove_tree(int parent, const char *name)
 {
-    fchmodat(parent, name, 0700, 0);
+    fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
     autoclose int top = open_directory(parent, name);
     if (top < 0)
         return errno == ENOENT ? 0 : -errno;

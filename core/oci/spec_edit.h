@@ -44,6 +44,9 @@ int spec_set_annotation(struct json_object *document, const char *entry);
 int spec_set_cpu(struct json_object *document, const char *quantity);
 int spec_set_memory(struct json_object *document, const char *quantity);
 
+/* A new network namespace, even where one was to be joined. */
+int spec_set_own_network(struct json_object *document);
+
 /* No network namespace, and the host's /etc/resolv.conf. In a user namespace the kernel refuses a
  * new sysfs without a network namespace of one's own: such a mount becomes a bind mount of /sys. */
 int spec_set_host_network(struct json_object *document);

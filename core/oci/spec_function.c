@@ -9,6 +9,7 @@
 
 #include "core/oci/json.h"
 #include "core/oci/json_build.h"
+#include "core/oci/spec_default.h"
 #include "core/oci/spec_edit.h"
 
 /* No swap space beside that: it would be a limit of speed only. */
@@ -23,18 +24,28 @@ static int limit_memory(struct json_object *document, const char *quantity)
     return json_set(memory, "swap", json_object_get(json_object_object_get(memory, "limit")));
 }
 
-/* Its guard (guard.h) is one more. */
+/* Its guard (guard.h) is one more. That of the default specification is as good as none. */
 static int limit_pids(struct json_object *document, uint32_t count)
 {
-    struct json_object *pids = json_descend_object(document, "linux", "resources", "pids");
-    return pids ? json_set(pids, "limit", json_number((uint64_t)count + 1)) : -EINVAL;
+    const struct json_field root = json_root(document);
+    const struct json_field section = json_member(&root, "linux");
+    const struct json_field resources = json_member(&section, "resources");
+    const struct json_field pids = json_member(&resources, "pids");
+    const struct json_field limit = json_member(&pids, "limit");
+    int64_t wanted = count;
+    if (!wanted && limit.value && json_get_signed(&limit, INT64_MIN, INT64_MAX, &wanted) < 0)
+        return -EINVAL;
+    if (wanted <= 0 || (!count && wanted >= SPEC_PIDS_LIMIT))
+        return 0;
+    struct json_object *target = json_descend_object(document, "linux", "resources", "pids");
+    return target ? json_set(target, "limit", json_number((uint64_t)wanted + 1)) : -EINVAL;
 }
 
 static int set_network(struct json_object *document, enum function_network network)
 {
     switch (network) {
     case NETWORK_ISOLATED:
-        return json_add_namespace(document, "network");
+        return spec_set_own_network(document);
     case NETWORK_RUNNER:
         return spec_set_host_network(document);
     default:
@@ -70,7 +81,7 @@ int spec_make_function(struct json_object *document, const struct function_wish 
         result = limit_memory(document, wish->memory);
     if (result == 0 && wish->cpu)
         result = spec_set_cpu(document, wish->cpu);
-    if (result == 0 && wish->pids > 0)
+    if (result == 0)
         result = limit_pids(document, wish->pids);
     for (size_t i = 0; result == 0 && i < wish->env->count; i++)
         result = spec_set_env(document, wish->env->items[i]);

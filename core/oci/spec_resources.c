@@ -144,6 +144,16 @@ int spec_set_host_network(struct json_object *document)
                                                  "dst=/etc/resolv.conf,rbind,ro");
 }
 
+int spec_set_own_network(struct json_object *document)
+{
+    struct json_object *namespaces = json_descend_array(document, "linux", "namespaces", NULL);
+
+    if (!namespaces)
+        return -EINVAL;
+    remove_elements(namespaces, "type", "network");
+    return json_add_namespace(document, "network");
+}
+
 /* The mask of the names in a list; *all: "ALL" is among them. */
 static int read_names(const char *option, const struct text_list *list, uint64_t *mask, bool *all)
 {

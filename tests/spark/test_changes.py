@@ -77,7 +77,8 @@ class Changes(SparkTest):
                              f"head -c {MIB} /dev/zero >/large; chmod 666 /large; echo ready; cat")
         self.assertEqual(process.stdout.readline(), b"ready\n")
         place, = pathlib.Path(self.scratch).iterdir()
-        self.assertEqual((place.name, place.stat().st_mode & 0o7777), (f"spark-{process.pid}", 0o711))
+        self.assertRegex(place.name, f"^spark-{process.pid}-[0-9a-f]{{8}}$")
+        self.assertEqual(place.stat().st_mode & 0o7777, 0o711)
         inner, = place.iterdir()
         self.assertEqual((inner.stat().st_mode & 0o7777, inner.stat().st_uid), (0o700, 100000))
         self.assertEqual((inner / "upper/large").stat().st_size, MIB)
@@ -86,16 +87,19 @@ class Changes(SparkTest):
         self.assertEqual((answer.status, answer.stderr), (0, ""))
         self.assertEqual((os.listdir(self.scratch), os.listdir(self.root)), ([], []))
 
-    def test_scratch_is_taken(self):
-        """What has the name already is none of ours, and stays."""
-        script = ("mkdir {0}/spark-$$; touch {0}/spark-$$/kept; exec {1} --root {2} spark --scratch {0} {3} -- true"
-                  ).format(self.scratch, self.shimbox, self.root, self.rootfs)
-        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=20)
-        place, = pathlib.Path(self.scratch).iterdir()
-        self.assertEqual(os.listdir(place), ["kept"])
-        shutil.rmtree(place)
-        self.assertEqual((done.returncode, done.stdout, done.stderr),
-                         (125, "", f"shimbox spark: cannot create {place}: File exists\n"))
+    def test_scratch_is_shared(self):
+        """What others have there stays, whatever it is called; a place that is no directory is told."""
+        other = pathlib.Path(self.scratch, "spark-1-01234567")
+        other.mkdir()
+        self.good(f"--scratch {self.scratch}", "/bin/true")
+        self.assertEqual(list(pathlib.Path(self.scratch).iterdir()), [other])
+        other.rmdir()
+        none = f"{self.dir}/none"
+        answer = self.call(f"--scratch {none}", "/bin/true")
+        self.assertEqual((answer.status, answer.stdout), (125, b""))
+        self.assertRegex(answer.stderr, f"^shimbox spark: cannot create {none}/spark-[0-9]+-[0-9a-f]{{8}}: "
+                                        "No such file or directory\n$")
+        self.assertEqual(os.listdir(self.root), [])
 
     def test_hostile(self):
         """Whatever is in there, it is removed, and nothing is outside."""

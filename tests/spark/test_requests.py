@@ -296,7 +296,7 @@ class Requests(SparkTest):
     def test_usage(self):
         for options, message in (
                 ("--jobs 2", "--jobs: needs --requests"),
-                ("--requests --jobs 1025", "--jobs: at most 1024"),
+                ("--requests --jobs 257", "--jobs: at most 256"),
                 ("--requests --jobs many", "option --jobs: 'many' is not a number (see 'shimbox spark --help')")):
             with self.subTest(options):
                 self.bad(125, message, options, "/bin/true")
