@@ -70,11 +70,10 @@ static void close_all(struct glances *all)
 static bool join(char *path, size_t size, const char *name, const char *other)
 {
     size_t length = strlen(name);
-    size_t more = strlen(other) + 1;
-    if (length + more > size)
+    if (length + strlen(other) >= size)
         return false;
     memcpy(path, name, length);
-    memcpy(path + length, other, more);
+    strcpy(path + length, other);
     return true;
 }
 
