@@ -24,6 +24,11 @@ struct update_options {
 #define VALUE(number)                                                                              \
     ((uint16_t)(offsetof(struct update_options, values) + (number) * sizeof(const char *)))
 
+#define REFUSED(number, name, argument)                                                            \
+    {                                                                                              \
+        0, OPTION_TEXT, VALUE(number), OPTION_WORDS(name, argument, "Not supported")               \
+    }
+
 static const struct option options[] = {
     {'r', OPTION_TEXT, offsetof(struct update_options, resources),
      OPTION_WORDS("resources", "FILE", "Take all limits from FILE, as linux.resources; -: stdin")},
@@ -44,13 +49,13 @@ static const struct option options[] = {
     {0, OPTION_TEXT, VALUE(9), OPTION_WORDS("cpuset-mems", "LIST", "Memory nodes to use")},
     {0, OPTION_TEXT, VALUE(10),
      OPTION_WORDS("pids-limit", "NUMBER", "Processes and threads; -1: no limit")},
-    {0, OPTION_TEXT, VALUE(11), OPTION_WORDS("kernel-memory", "BYTES", "Not supported")},
-    {0, OPTION_TEXT, VALUE(12), OPTION_WORDS("kernel-memory-tcp", "BYTES", "Not supported")},
-    {0, OPTION_TEXT, VALUE(13), OPTION_WORDS("cpu-rt-period", "USEC", "Not supported")},
-    {0, OPTION_TEXT, VALUE(14), OPTION_WORDS("cpu-rt-runtime", "USEC", "Not supported")},
-    {0, OPTION_TEXT, VALUE(15), OPTION_WORDS("blkio-weight", "WEIGHT", "Not supported")},
-    {0, OPTION_TEXT, VALUE(16), OPTION_WORDS("l3-cache-schema", "SCHEMA", "Not supported")},
-    {0, OPTION_TEXT, VALUE(17), OPTION_WORDS("mem-bw-schema", "SCHEMA", "Not supported")},
+    REFUSED(11, "kernel-memory", "BYTES"),
+    REFUSED(12, "kernel-memory-tcp", "BYTES"),
+    REFUSED(13, "cpu-rt-period", "USEC"),
+    REFUSED(14, "cpu-rt-runtime", "USEC"),
+    REFUSED(15, "blkio-weight", "WEIGHT"),
+    REFUSED(16, "l3-cache-schema", "SCHEMA"),
+    REFUSED(17, "mem-bw-schema", "SCHEMA"),
 };
 
 /* What an option's argument is, and what it sets. */

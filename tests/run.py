@@ -28,8 +28,10 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "vm"))
+for part in ("lib", "vm"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / part))
 import boot
+import cgroup2
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
@@ -129,16 +131,15 @@ def null_device():
 def make_cgroup():
     """A cgroup of version 2 for a suite, or None where that cannot be had. (Not a cgroup namespace: the
     version 1 mounts would then show roots outside of it, which runc does not take.)"""
-    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-        target, kind = line.split()[4], line.split(" - ")[1].split()[0]
-        if kind == "cgroup2":
-            try:
-                made = tempfile.mkdtemp(prefix="suite-", dir=target)
-                os.chmod(made, 0o755) # as cgroups are
-                return made
-            except OSError:
-                return None
-    return None
+    target = cgroup2.mount_point()
+    if not target:
+        return None
+    try:
+        made = tempfile.mkdtemp(prefix="suite-", dir=target)
+        os.chmod(made, 0o755) # as cgroups are
+        return made
+    except OSError:
+        return None
 
 
 def remove_cgroup(top):

@@ -70,11 +70,10 @@ static void close_all(struct glances *all)
 static bool join(char *path, size_t size, const char *name, const char *other)
 {
     size_t length = strlen(name);
-    size_t more = strlen(other) + 1;
-    if (length + more > size)
+    if (length + strlen(other) >= size)
         return false;
     memcpy(path, name, length);
-    memcpy(path + length, other, more);
+    strcpy(path + length, other);
     return true;
 }
 
@@ -244,12 +243,15 @@ static int visit(struct glances *all, const char *id)
 int lifecycle_each(const char *root, bool brief,
                    int (*tell_of)(void *context, const struct lifecycle_view *view), void *context)
 {
-    struct glances all = {.root = NO_STATE_ROOT,
-                          .host = NO_LIFECYCLE_HOST,
-                          .owner = geteuid(),
-                          .brief = brief,
-                          .visit = tell_of,
-                          .context = context};
+    /* The large parts are not touched before they are needed. */
+    struct glances all;
+    all.root = NO_STATE_ROOT;
+    all.host = NO_LIFECYCLE_HOST;
+    all.owner = geteuid();
+    all.brief = brief;
+    all.visit = tell_of;
+    all.context = context;
+    all.count = all.used = all.fd_count = 0;
     int result = state_open_root(&all.root, root, false);
     for (size_t i = 0; result == 0 && i < all.root.count; i++)
         result = visit(&all, all.root.names[i]);

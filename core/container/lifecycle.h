@@ -63,7 +63,7 @@ struct lifecycle_view {
 /* Call visit for each container, in the order of their IDs. brief: what is left out of a record
  * then (record_parse_quickly()) is not wanted. A negative result ends this, and is returned. */
 int lifecycle_each(const char *root, bool brief,
-                   int (*visit)(void *context, const struct lifecycle_view *view), void *context);
+                   int (*tell_of)(void *context, const struct lifecycle_view *view), void *context);
 
 /* Lock it, and look again. */
 int lifecycle_lock(struct lifecycle *lifecycle);

@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 # pylint: disable=wrong-import-position
+import cgroup2  # noqa: E402
 from bundle import Bundle, libc  # noqa: E402
 
 TOOLS = os.path.dirname(os.path.abspath(os.environ["PROBE"]))
@@ -30,13 +31,12 @@ def own_cgroup():
     """A new cgroup of version 2 below its own that this process goes on in, below which run makes those
     of its containers: others are made and removed by other tests meanwhile. None where that cannot be had."""
     own = re.search("^0::/(.*)", pathlib.Path("/proc/self/cgroup").read_text(), re.MULTILINE)
-    for line in mount_lines():
-        target, kind = line.split()[4], line.split(" - ")[1].split()[0]
-        if kind == "cgroup2" and own:
-            folder = pathlib.Path(tempfile.mkdtemp(prefix="fault-test-", dir=f"{target}/{own[1]}"))
-            (folder / "cgroup.procs").write_text("0")
-            return folder
-    return None
+    target = cgroup2.mount_point()
+    if not target or not own:
+        return None
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fault-test-", dir=f"{target}/{own[1]}"))
+    (folder / "cgroup.procs").write_text("0")
+    return folder
 
 
 def cgroups(top):

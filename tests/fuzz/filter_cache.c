@@ -14,10 +14,11 @@
 
 #include "core/base/text.h"
 #include "core/linux/seccomp_parts.h"
+#include "tests/fuzz/folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static char name[256]; /* of the file of that profile */
 
 static void remove_folder(void)
@@ -32,9 +33,7 @@ static void remove_folder(void)
 static int open_cache(const struct text *profile, const struct filter_program *program)
 {
     if (!folder[0]) {
-        strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/fuzz.XXXXXX" : "/tmp/fuzz.XXXXXX");
-        if (!mkdtemp(folder))
-            abort();
+        make_folder(folder, remove_folder);
         int cache = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         filter_cache_keep(cache, profile, program);
         DIR *listing = fdopendir(cache);
@@ -45,7 +44,6 @@ static int open_cache(const struct text *profile, const struct filter_program *p
         closedir(listing);
         if (!name[0])
             abort();
-        atexit(remove_folder);
     }
     return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }

@@ -14,13 +14,13 @@
 #include "core/base/text.h"
 #include "core/container/record.h"
 #include "core/container/state.h"
+#include "tests/fuzz/folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ID "fuzz"
 
-/* Of this process, in memory where that can be had. */
-static char folder[64];
+static char folder[FOLDER_MAX];
 
 static void remove_folder(void)
 {
@@ -38,10 +38,7 @@ static void remove_folder(void)
 static void open_entry(struct state *state)
 {
     if (!folder[0]) {
-        strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/fuzz.XXXXXX" : "/tmp/fuzz.XXXXXX");
-        if (!mkdtemp(folder))
-            abort();
-        atexit(remove_folder);
+        make_folder(folder, remove_folder);
         if (state_claim(state, folder, ID) < 0)
             abort();
         state->claimed = false;
