@@ -66,10 +66,35 @@ setup() {
     assert_stdout "open:/proc/$parent/exe=EROFS"
 }
 
+@test "the floor of a function is a container: ids, layers, guard, devices, input and answer" {
+    cd "$project_root"
+    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
+    make_rootfs "$BATS_TEST_TMPDIR/rootfs"
+    cp "$BATS_TEST_TMPDIR/echo" "$BATS_TEST_TMPDIR/rootfs/bin/echo"
+    leak_snapshot
+    run_split "$BATS_TEST_TMPDIR/floor_function" 3 "$BATS_TEST_TMPDIR/rootfs" /bin/echo
+    assert_status 0
+    assert_stdout $'hello\nhello\nhello'
+    run_split "$BATS_TEST_TMPDIR/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/probe pid ppid uid caps nnp cwd \
+        hostname interfaces stat=/etc/passwd stat=/dev/null mount=/ mount=/proc mount=/sys mkdir=/x exit=9
+    assert_status 9
+    assert_fact pid=2 ppid=1 uid=0 nnp=1 cwd=/ hostname=shimbox interfaces.lo.up=yes \
+        caps.inh=0000000000000000 caps.prm=0000000020000420 caps.eff=0000000020000420 \
+        caps.bnd=0000000020000420 caps.amb=0000000000000000 stat:/dev/null.rdev=1:3 \
+        stat:/etc/passwd.uid=0 mount:/.type=overlay mount:/proc.type=proc mount:/sys.type=sysfs \
+        mkdir:/x=ok
+    run_split "$BATS_TEST_TMPDIR/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/nope
+    assert_status 125
+    assert_stderr "floor_function: /bin/nope: No such file or directory"
+    [ ! -e "$BATS_TEST_TMPDIR/rootfs/x" ]
+    leak_check
+}
+
 @test "bench measures growing containers, single steps and the trace, all rows" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 LIFECYCLE_ROUNDS=1 MANY=10 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 NO_TRACE=build/shimbox \
+    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 LIFECYCLE_ROUNDS=1 MANY=10 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 \
+        SPARK_ROUNDS=1 SPARK_CALLS=2 NO_TRACE=build/shimbox \
         OUTPUT="$output" tests/bench/run.sh
     assert_status 0
     for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do
@@ -83,6 +108,12 @@ setup() {
     for row in "init alone" "shimbox init" tini-static tini dumb-init catatonit; do
         grep -qE "^$row( +[0-9]+){5}  \|( +[0-9]+\.[0-9]+){5}$" <<<"$stdout" ||
             { show_run; false; }
+    done
+    for row in floor "shimbox run" "shimbox spark"; do
+        grep -qE "^$row +[0-9.]+  \|( +([0-9.]+|-)){3}$" <<<"$stdout" || { show_run; false; }
+    done
+    for row in floor --requests "--requests --jobs 2"; do
+        grep -qE -e "^$row( +[0-9.]+){3}$" <<<"$stdout" || { show_run; false; }
     done
     grep -qE '^shimbox boot +[0-9.]+  \([0-9.]+ to [0-9.]+\)$' <<<"$stdout" || { show_run; false; }
     grep -qE '^--trace, off: -?[0-9]+ us' <<<"$stdout" || { show_run; false; }

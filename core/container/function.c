@@ -28,6 +28,7 @@
 /* One call while it lasts. */
 struct calling {
     struct function *function;
+    const struct function_call *call;
     struct function_result *result;
     int inside[FUNCTION_STREAMS]; /* the container's ends of its streams */
     int64_t deadline;             /* microseconds; 0: none */
@@ -62,7 +63,8 @@ static int running(void *context)
     return 0;
 }
 
-static void warn(void *context)
+/* While the child is busy. */
+static void set_up(void *context)
 {
     struct function *function = ((const struct calling *)context)->function;
     if (!function->warned)
@@ -70,11 +72,17 @@ static void warn(void *context)
     function->warned = true;
 }
 
+static bool flows(const struct calling *calling, int stream)
+{
+    return calling->running || (stream == FUNCTION_INPUT && calling->call->own_input);
+}
+
 static int wait_for_streams(void *context, struct pollfd events[DRIVER_EVENTS])
 {
     const struct calling *calling = context;
-    for (int i = 0; calling->running && i < FUNCTION_STREAMS; i++)
-        events[i] = flow_wait(&calling->result->flows[i]);
+    for (int i = 0; i < FUNCTION_STREAMS; i++)
+        if (flows(calling, i))
+            events[i] = flow_wait(&calling->result->flows[i]);
     if (!calling->deadline)
         return -1;
     int64_t left = (calling->deadline - now() + 999) / 1000;
@@ -117,7 +125,7 @@ static int serve_streams(void *context, const struct pollfd events[DRIVER_EVENTS
 }
 
 static const struct driver driver = {
-    .setting_up = warn, .running = running, .wait = wait_for_streams, .serve = serve_streams};
+    .setting_up = set_up, .running = running, .wait = wait_for_streams, .serve = serve_streams};
 
 /* ---- streams ---- */
 
@@ -128,6 +136,8 @@ static int make_streams(struct calling *calling, const struct function_call *cal
     const struct idmaps *maps = &calling->function->config->maps;
     uint32_t uid;
     uint32_t gid;
+    if (call->own_input && lseek(call->streams[FUNCTION_INPUT], 0, SEEK_SET) < 0)
+        return fail(errno, "cannot read the function's input");
     for (int i = 0; i < FUNCTION_STREAMS; i++) {
         int ends[2];
         int ours = i == FUNCTION_INPUT;
@@ -305,6 +315,7 @@ int function_run(struct function *function, const struct function_call *call,
 {
     int64_t start = now();
     struct calling calling = {.function = function,
+                              .call = call,
                               .result = result,
                               .inside = {-1, -1, -1},
                               .deadline = function->timeout ? start + function->timeout * 1000 : 0};

@@ -36,6 +36,7 @@ struct function {
 struct function_call {
     char **program;                /* NULL: the config's */
     char **env;                    /* besides the config's; NULL: none */
+    bool own_input;                /* it is a file of this call's own, read from its beginning */
     int streams[FUNCTION_STREAMS]; /* of the caller: read, written, written */
 };
 

@@ -122,7 +122,8 @@ static int give(struct service *service, struct worker *worker, const struct lin
         return result;
     worker->header = (struct function_header){.line = service->lines.count,
                                               .length = (uint32_t)line->length,
-                                              .cut = line->cut};
+                                              .cut = line->cut,
+                                              .granted = service->given->jobs == 1};
     worker->line = strndup(line->bytes, line->cut ? 0 : line->length);
     if (!worker->line)
         return fail(ENOMEM, "cannot keep a request");
@@ -204,7 +205,7 @@ static int hear(struct service *service, struct worker *worker)
     if (count <= 0)
         return bury(service, worker);
     if (byte == WORKER_ASKS && worker->activity == CALLS) {
-        worker->activity = ASKS;
+        worker->activity = worker->header.granted ? WRITES : ASKS;
         return 0;
     }
     free_pointer(&worker->line);

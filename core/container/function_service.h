@@ -13,6 +13,9 @@
  *       GO             ---->            nobody else writes
  *                      <----  DONE      or BROKEN: it could not be written
  *
+ * One that is the only one may write as soon as it has an answer, and says ASKS before one that its
+ * end could cut off, without waiting.
+ *
  * A worker ends when its socket does, and with this process. Should one end before that, its
  * request is answered here.
  */
@@ -43,9 +46,10 @@ _Noreturn void function_work(const struct function_service *service, int socket)
 
 /* What is sent along with a line. */
 struct function_header {
-    uint64_t line;   /* its number, from 1 */
-    uint32_t length; /* of the line, bytes */
-    uint32_t cut;    /* it was longer, and is not complete */
+    uint64_t line;    /* its number, from 1 */
+    uint32_t length;  /* of the line, bytes */
+    uint16_t cut;     /* it was longer, and is not complete */
+    uint16_t granted; /* there is no other worker */
 };
 
 enum { WORKER_ASKS = 'a', WORKER_GO = 'g', WORKER_DONE = 'd', WORKER_BROKEN = 'b' };

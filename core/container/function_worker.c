@@ -3,11 +3,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/base64.h"
@@ -20,7 +22,8 @@
 #include "core/oci/function_request.h"
 
 /* Bytes of an answer that are looked at together; a multiple of three (base64.h). */
-#define PIECE 49152
+#define PIECE       49152
+#define PIECE_LEAST 1536
 
 static const char *const stream_names[FUNCTION_STREAMS] = {"input", "output", "errors"};
 
@@ -42,23 +45,30 @@ static int open_input(const struct function_service *service,
     autoclose int fd = open_buffer(service, "input");
     int result =
         fd < 0 ? fd : write_all(fd, "the function's input", request->input, request->input_length);
-    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
-        result = fail(errno, "cannot read the function's input");
     return result < 0 ? result : take_fd(&fd);
 }
 
 /* ---- an answer ---- */
 
+struct answer {
+    int socket;
+    bool granted;     /* nobody else writes: it need not ask */
+    bool asked;       /* it has said that it writes */
+    struct text text; /* what is not written yet */
+    char *bytes;      /* of a stream: the present piece, */
+    size_t room;      /* at most so many */
+};
+
 /* Read the next piece, behind what is left of the one before. */
-static ssize_t read_piece(int fd, off_t offset, char *bytes, size_t kept)
+static ssize_t read_piece(const struct answer *answer, int fd, off_t offset, size_t kept)
 {
     ssize_t count;
     do {
-        count = pread(fd, bytes + kept, PIECE - kept, offset);
+        count = pread(fd, answer->bytes + kept, answer->room - kept, offset);
     } while (count < 0 && errno == EINTR);
     if (count < 0)
         return fail(errno, "cannot read the function's answer");
-    bytes[kept + (size_t)count] = '\0';
+    answer->bytes[kept + (size_t)count] = '\0';
     return count;
 }
 
@@ -74,12 +84,13 @@ static size_t text_length(const char *bytes, size_t length)
 }
 
 /* 1, 0, or a negative errno (recorded). */
-static int is_text(int fd, char *bytes)
+static int is_text(const struct answer *answer, int fd)
 {
+    char *bytes = answer->bytes;
     off_t offset = 0;
     size_t kept = 0;
     ssize_t count;
-    while ((count = read_piece(fd, offset, bytes, kept)) > 0) {
+    while ((count = read_piece(answer, fd, offset, kept)) > 0) {
         size_t length = kept + (size_t)count;
         size_t good = text_length(bytes, length);
         kept = length - good;
@@ -109,10 +120,24 @@ static void append_piece(struct text *text, char *bytes, size_t length, bool enc
         text_append_bytes(text, literal.data + 1, literal.length - 2);
 }
 
-static int flush(struct text *text)
+/* When it is our turn. Before what may be cut off by our end, it is said that something comes. */
+static void ask(struct answer *answer)
 {
+    char byte = WORKER_ASKS;
+    if (answer->asked || (answer->granted && answer->text.length <= PIPE_BUF))
+        return;
+    answer->asked = true;
+    if (write(answer->socket, &byte, 1) != 1 ||
+        (!answer->granted && read(answer->socket, &byte, 1) != 1))
+        _exit(EXIT_OWN_FAILURE);
+}
+
+static int flush(struct answer *answer)
+{
+    struct text *text = &answer->text;
     if (text->failed)
         return fail(ENOMEM, "cannot compose the answer");
+    ask(answer);
     int result = write_all(STDOUT_FILENO, "standard output", text->data, text->length);
     text_free(text);
     *text = (struct text){0};
@@ -120,23 +145,25 @@ static int flush(struct text *text)
 }
 
 /* Write a stream as a member: whatever its size, in pieces. */
-static int write_stream(int fd, const char *name, char *bytes, struct text *text)
+static int write_stream(struct answer *answer, int fd, const char *name)
 {
+    struct text *text = &answer->text;
+    char *bytes = answer->bytes;
     off_t offset = 0;
     size_t kept = 0;
     ssize_t count;
-    int plain = is_text(fd, bytes);
+    int plain = is_text(answer, fd);
     if (plain < 0)
         return plain;
     text_append_format(text, ",\"%s%s\":\"", name, plain ? "" : "_base64");
-    while ((count = read_piece(fd, offset, bytes, kept)) > 0) {
+    while ((count = read_piece(answer, fd, offset, kept)) > 0) {
         size_t length = kept + (size_t)count;
         size_t good = plain ? text_length(bytes, length) : length - length % 3;
         offset += count;
         append_piece(text, bytes, good, !plain);
         kept = length - good;
         memmove(bytes, bytes + good, kept);
-        int result = flush(text);
+        int result = text->length > PIPE_BUF ? flush(answer) : 0;
         if (result < 0)
             return result;
     }
@@ -146,28 +173,37 @@ static int write_stream(int fd, const char *name, char *bytes, struct text *text
     return count < 0 ? (int)count : 0;
 }
 
-static int write_answer(struct text *text, const int *streams)
+/* Most streams are small. */
+static void choose_room(struct answer *answer, const int *streams)
 {
-    char *bytes = malloc(PIECE + 1);
-    int result = bytes ? 0 : fail(ENOMEM, "cannot compose the answer");
-    for (int i = FUNCTION_OUTPUT; result == 0 && i < FUNCTION_STREAMS; i++) {
-        if (streams[i] >= 0)
-            result = write_stream(streams[i], stream_names[i], bytes, text);
+    struct stat status;
+    answer->room = PIECE_LEAST;
+    for (int i = FUNCTION_OUTPUT; i < FUNCTION_STREAMS; i++) {
+        if (streams[i] >= 0 && fstat(streams[i], &status) == 0 && status.st_size > PIECE_LEAST)
+            answer->room = PIECE;
     }
-    free(bytes);
-    text_append(text, "}\n");
-    return result == 0 ? flush(text) : result;
 }
 
-/* When it is our turn. */
-static void answer(int socket, struct text *text, const int *streams)
+static int write_answer(struct answer *answer, const int *streams)
 {
-    char byte = WORKER_ASKS;
-    if (write(socket, &byte, 1) != 1 || read(socket, &byte, 1) != 1)
-        _exit(EXIT_OWN_FAILURE);
+    choose_room(answer, streams);
+    answer->bytes = malloc(answer->room + 1);
+    int result = answer->bytes ? 0 : fail(ENOMEM, "cannot compose the answer");
+    for (int i = FUNCTION_OUTPUT; result == 0 && i < FUNCTION_STREAMS; i++) {
+        if (streams[i] >= 0)
+            result = write_stream(answer, streams[i], stream_names[i]);
+    }
+    free(answer->bytes);
+    text_append(&answer->text, "}\n");
+    return result == 0 ? flush(answer) : result;
+}
+
+static void answer(struct answer *answer, const int *streams)
+{
     error_clear();
-    byte = write_answer(text, streams) < 0 ? WORKER_BROKEN : WORKER_DONE;
-    if (write(socket, &byte, 1) != 1)
+    char byte = write_answer(answer, streams) < 0 ? WORKER_BROKEN : WORKER_DONE;
+    text_free(&answer->text);
+    if (write(answer->socket, &byte, 1) != 1)
         _exit(EXIT_OWN_FAILURE);
     error_clear();
 }
@@ -188,6 +224,7 @@ static int call(const struct function_service *service, const struct function_re
 {
     const struct function_call call = {.program = (char **)(uintptr_t)request->args,
                                        .env = request->env,
+                                       .own_input = !request->input_file,
                                        .streams = {streams[0], streams[1], streams[2]}};
     return service->call(service->context, &call, result);
 }
@@ -196,7 +233,7 @@ static void serve(const struct function_service *service, int socket,
                   const struct function_header *header, char *line)
 {
     autorequest struct function_request request = NO_REQUEST;
-    autotext struct text text = {0};
+    struct answer own = {.socket = socket, .granted = header->granted};
     struct function_result result = {.exceeded = -1};
     int code = parse(header, line, &request);
     autoclose int input = code < 0 ? -1 : open_input(service, &request);
@@ -205,10 +242,10 @@ static void serve(const struct function_service *service, int socket,
     int streams[FUNCTION_STREAMS] = {input, output, errors};
     if (errors >= 0)
         code = call(service, &request, streams, &result);
-    text_append_format(&text, "{\"id\":%s,\"line\":%llu,", request.id ? request.id : "null",
+    text_append_format(&own.text, "{\"id\":%s,\"line\":%llu,", request.id ? request.id : "null",
                        (unsigned long long)header->line);
-    function_tell(&result, code < 0 || errors < 0 ? function_failure() : code, &text);
-    answer(socket, &text, streams);
+    function_tell(&result, code < 0 || errors < 0 ? function_failure() : code, &own.text);
+    answer(&own, streams);
 }
 
 /* The whole of it. Returns false at the end of the socket. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,17 +80,11 @@ int layer_idmap(const struct container *container, const struct process *child)
     return 0;
 }
 
-static int attach(int mount)
+static int attach(int mount, const char *directory)
 {
-    autoclose int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return target < 0 ? fail(errno, "cannot open the root directory")
-                      : mount_attach(mount, target, "/");
-}
-
-/* What is on top of "/". */
-static int detach(void)
-{
-    return sys_umount2("/", MNT_DETACH) < 0 ? fail(errno, "cannot detach a layer") : 0;
+    autoclose int target = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return target < 0 ? fail(errno, "cannot open %s", directory)
+                      : mount_attach(mount, target, directory);
 }
 
 /* "upper" and "work" in a new tmpfs; the upper one looks like the root that it lies on. */
@@ -169,9 +162,9 @@ int layer_open(struct container *container, const char *path)
     autoclose int changes = open_changes(container, lower);
     if (changes < 0)
         return changes;
-    int result = attach(lower);
+    int result = attach(lower, "/");
     if (result == 0)
-        result = attach(changes);
+        result = attach(changes, "/");
     if (result < 0)
         return result;
     step("make an overlay");
@@ -180,10 +173,9 @@ int layer_open(struct container *container, const char *path)
         root = copy(lower, changes, path);
     if (root < 0)
         return root;
-    /* It holds what it is made of. Left on top of the host's root they would be what is detached
-     * when the root is changed, in its place. */
-    result = detach();
-    if (result == 0)
-        result = detach();
+    /* One lies on the other. Left on top of the host's root they would be what is detached when the
+     * root is changed, in its place; to detach them now would mean to wait twice for all readers of
+     * mounts. Over the host's /proc, which by its path is not needed any more, they go with it. */
+    result = attach(lower, "/proc");
     return result < 0 ? result : take_fd(&root);
 }

@@ -297,7 +297,6 @@ static int set_up(void *argument)
 
 _Noreturn void setup_container(struct container *container)
 {
-    pages_code();
     trace_child("container");
     pages_new_stack(set_up, container);
     _exit(1);
@@ -306,6 +305,7 @@ _Noreturn void setup_container(struct container *container)
 _Noreturn void setup_program(struct container *container)
 {
     do_rest(container, AT_setup_guard + 1);
+    _exit(1);
 }
 
 static int setup_tree(struct container *container)

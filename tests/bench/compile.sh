@@ -7,7 +7,11 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 headers=$here/../../build/deps/$(uname -m)/include
 compile=("${BENCH_CC:-musl-gcc}" -std=gnu11 -D_GNU_SOURCE -Os -static -isystem "$headers")
 "${compile[@]}" -o "$1/empty" "$here/empty.c"
-"${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c" "$here/floor_seal.c"
+"${compile[@]}" -o "$1/floor" "$here/floor.c" "$here/floor_descriptor.c" "$here/floor_parts.c" \
+    "$here/floor_seal.c"
+"${compile[@]}" -o "$1/floor_function" "$here/floor_function.c" "$here/floor_descriptor.c" \
+    "$here/floor_parts.c"
+"${compile[@]}" -o "$1/echo" "$here/echo.c"
 "${compile[@]}" -o "$1/loop" "$here/loop.c"
 "${compile[@]}" -o "$1/floor_tools" "$here/floor_tools.c" "$here/floor_seal.c"
 "${compile[@]}" -o "$1/moments" "$here/moments.c"

@@ -89,22 +89,6 @@ void floor_check(long result, const char *what)
     step(what);
 }
 
-// A session keyring of its own, whose permissions are read and widened. Without keyrings it goes
-// on.
-static void join_session_keyring(void)
-{
-    enum { join = 1, set_permissions = 5, describe = 6 };
-    char text[512];
-    long ring = syscall(SYS_keyctl, join, NULL, 0, 0, 0);
-
-    if (ring < 0) {
-        return;
-    }
-    floor_check(syscall(SYS_keyctl, describe, ring, text, sizeof text, 0), "describe keyring");
-    floor_check(syscall(SYS_keyctl, set_permissions, ring, 0x3f0b0000UL, 0, 0),
-                "keyring permissions");
-}
-
 // ROOTFS is put on top of "/", becomes the root by pivot_root, and the old one is let go at once:
 // from here on no path, however hostile the rootfs, leads outside.
 static void enter_rootfs(const char *rootfs)
@@ -212,40 +196,6 @@ static void hide_paths(void)
     }
 }
 
-static void raise_loopback(void)
-{
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    floor_check(fd, "socket");
-    floor_check(ioctl(fd, SIOCSIFFLAGS, &request), "loopback up");
-    close(fd);
-}
-
-static void drop_privileges(void)
-{
-    const uint32_t keep = 1U << 5 | 1U << 10 | 1U << 29; // kill, net_bind_service, audit_write
-    struct {
-        uint32_t version;
-        int pid;
-    } header = {0x20080522, 0};
-    struct {
-        uint32_t effective, permitted, inheritable;
-    } data[2] = {{keep, keep, 0}, {0, 0, 0}};
-
-    for (unsigned long cap = 0; cap < 64; cap++) {
-        if (cap < 32 && (keep >> cap & 1)) {
-            continue;
-        }
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
-            break; // EINVAL: the kernel knows no more
-        }
-    }
-    floor_check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient");
-    floor_check(syscall(SYS_capset, &header, data), "capset");
-    floor_check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-}
-
 // channel: to the parent, with --by-descriptor; else -1.
 static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgroup2, int channel)
 {
@@ -255,7 +205,7 @@ static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgrou
 
     step("child starts");
     floor_check(setsid(), "setsid");
-    join_session_keyring();
+    floor_join_keyring();
     if (channel >= 0) {
         floor_by_descriptor(rootfs, cgroup2, channel);
     } else {
@@ -266,8 +216,8 @@ static _Noreturn void run_child(const char *rootfs, char **arguments, bool cgrou
         floor_check(setrlimit(RLIMIT_NOFILE, &files), "rlimit");
     }
     floor_check(sethostname("shimbox", 7), "sethostname");
-    raise_loopback();
-    drop_privileges();
+    floor_raise_loopback();
+    floor_drop_privileges();
     floor_check(syscall(number_close_range, 3U, ~0U, 0U), "close_range");
     execve(arguments[0], arguments, environment);
     floor_check(-1, arguments[0]);

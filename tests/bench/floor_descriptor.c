@@ -12,6 +12,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,7 +53,7 @@ static int clone_tree(int directory, const char *path, unsigned int flags)
 }
 
 // Both descriptors are closed, but for a mount that is to be cloned again.
-static void attach(int mount, int target, bool keep)
+void floor_attach(int mount, int target, bool keep)
 {
     floor_check(syscall(number_move_mount, mount, "", target, "",
                         MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
@@ -63,21 +64,14 @@ static void attach(int mount, int target, bool keep)
     }
 }
 
-struct file_system {
-    const char *type, *target;
-    const char *parent, *name; // where the target has to be made
-    const char *options[4][2]; // key and value, or a flag
-    unsigned int attributes;
-};
-
-static int create(const struct file_system *wanted)
+int floor_create(const struct floor_file_system *wanted)
 {
     long context = syscall(number_fsopen, wanted->type, FSOPEN_CLOEXEC), mount;
 
     floor_check(context, "fsopen");
     floor_check(syscall(number_fsconfig, context, FSCONFIG_SET_STRING, "source", wanted->type, 0),
                 "source");
-    for (int i = 0; i < 4 && wanted->options[i][0]; i++) {
+    for (int i = 0; i < 5 && wanted->options[i][0]; i++) {
         floor_check(syscall(number_fsconfig, context,
                             wanted->options[i][1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
                             wanted->options[i][0], wanted->options[i][1], 0),
@@ -93,7 +87,7 @@ static int create(const struct file_system *wanted)
 
 static void mount_file_systems(int root, bool cgroup2)
 {
-    static const struct file_system mounts[] = {
+    static const struct floor_file_system mounts[] = {
         {.type = "proc", .target = "/proc", .attributes = HARDENED},
         {.type = "tmpfs",
          .target = "/dev",
@@ -125,7 +119,7 @@ static void mount_file_systems(int root, bool cgroup2)
     };
 
     for (size_t i = 0; i < sizeof mounts / sizeof *mounts - !cgroup2; i++) {
-        int mount = create(&mounts[i]), target = look(root, mounts[i].target);
+        int mount = floor_create(&mounts[i]), target = look(root, mounts[i].target);
 
         if (target < 0 && mounts[i].parent) {
             int parent = look(root, mounts[i].parent);
@@ -135,11 +129,22 @@ static void mount_file_systems(int root, bool cgroup2)
             close(parent);
         }
         floor_check(target, mounts[i].target);
-        attach(mount, target, false);
+        floor_attach(mount, target, false);
     }
 }
 
-static void make_devices(int root)
+// In a user namespace no device can be made.
+static void bind_device(int directory, const char *name)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/dev/%s", name);
+    floor_check(mknodat(directory, name, S_IFREG | 0666, 0), name);
+    floor_attach(clone_tree(AT_FDCWD, path, 0),
+                 openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), false);
+}
+
+static void make_devices(int root, bool bound)
 {
     static const struct {
         const char *name;
@@ -155,6 +160,10 @@ static void make_devices(int root)
 
     umask(0);
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        if (bound) {
+            bind_device(directory, nodes[i].name);
+            continue;
+        }
         floor_check(mknodat(directory, nodes[i].name, S_IFCHR | 0666,
                             makedev(nodes[i].major, nodes[i].minor)),
                     nodes[i].name);
@@ -168,7 +177,7 @@ static void make_devices(int root)
 
 static void mask_paths(int root)
 {
-    static const struct file_system nothing = {
+    static const struct floor_file_system nothing = {
         .type = "tmpfs",
         .options = {{"nr_blocks", "1"}, {"nr_inodes", "1"}, {"mode", "755"}},
         .attributes = HARDENED | MOUNT_ATTR_RDONLY};
@@ -184,11 +193,11 @@ static void mask_paths(int root)
         }
         floor_check(fstat(target, &status), paths[i]);
         if (!S_ISDIR(status.st_mode)) {
-            attach(clone_tree(null, "", 0), target, false);
+            floor_attach(clone_tree(null, "", 0), target, false);
         } else if (empty >= 0) {
-            attach(clone_tree(empty, "", 0), target, false);
+            floor_attach(clone_tree(empty, "", 0), target, false);
         } else {
-            attach(empty = create(&nothing), target, true);
+            floor_attach(empty = floor_create(&nothing), target, true);
         }
     }
 }
@@ -208,28 +217,39 @@ static void protect_paths(int root)
         floor_check(syscall(number_mount_setattr, mount, "", at_empty_path | at_recursive,
                             &attributes, sizeof attributes),
                     paths[i]);
-        attach(mount, target, false);
+        floor_attach(mount, target, false);
     }
 }
 
-void floor_by_descriptor(const char *rootfs, bool cgroup2, int channel)
+void floor_fill_root(int root, bool cgroup2, bool bound)
 {
-    char byte = 'r';
-    int root;
-
-    floor_check(syscall(SYS_mount, "", "/", NULL, MS_SLAVE | MS_REC, NULL), "slave /");
-    root = clone_tree(AT_FDCWD, rootfs, at_recursive);
-    attach(root, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), true);
     mount_file_systems(root, cgroup2);
-    make_devices(root);
+    make_devices(root, bound);
     mask_paths(root);
     protect_paths(root);
+}
+
+void floor_change_root(int root, int channel)
+{
+    char byte = 'r';
+
     floor_check(send(channel, &byte, 1, 0), "ready");
     floor_check(fchdir(root), "fchdir");
     floor_check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
     floor_check(syscall(SYS_umount2, ".", detach), "umount old root");
     floor_check(chdir("/"), "chdir /");
     floor_check(recv(channel, &byte, 1, 0), "run");
+}
+
+void floor_by_descriptor(const char *rootfs, bool cgroup2, int channel)
+{
+    int root;
+
+    floor_check(syscall(SYS_mount, "", "/", NULL, MS_SLAVE | MS_REC, NULL), "slave /");
+    root = clone_tree(AT_FDCWD, rootfs, at_recursive);
+    floor_attach(root, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), true);
+    floor_fill_root(root, cgroup2, false);
+    floor_change_root(root, channel);
 }
 
 void floor_serve(int channel, int pid)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Side by side: `shimbox run`, the floor, crun, runc and bubblewrap; medians, ratios, peak memory.
+# Then what spark.py, lifecycle.py and their neighbours measure.
 # SPDX-License-Identifier: Apache-2.0
 #
 # tests/bench/run.sh           as root, from the project's root (`make bench`)
@@ -189,6 +190,8 @@ if [ -x "$shimbox" ]; then
         "$(command -v crun || true)"
     python3 "$here/lifecycle.py" "$tools" "$work/scale" "${LIFECYCLE_ROUNDS:-$rounds}" "$shimbox" \
         "$(command -v crun || true)" "$(command -v runc || true)"
+    python3 "$here/spark.py" "$tools" "$work/scale" "${SPARK_ROUNDS:-$rounds}" "$shimbox" \
+        "$(command -v crun || true)"
     python3 "$here/toolbox.py" "$tools" "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$shimbox"
     python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \

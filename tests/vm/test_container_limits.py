@@ -287,6 +287,21 @@ class Update(Containers, LifecycleTest):
         self.update({"pids": {"limit": 3}, "unified": {"nothing.max": "1"}}, "there is no controller nothing")
         self.good("delete", "--force", "c")
 
+    def test_without_swap(self):
+        """A kernel that counts no swap has no file for it: a limit that means nothing then is left out, also
+        where the controller comes with it."""
+        hidden = ["strace", "-qq", "-o", "/dev/null", "-P", "memory.swap.max", "-e", "trace=faccessat,openat",
+                  "-e", "inject=faccessat,openat:error=ENOENT"]
+        self.begin()
+        self.assertFalse((self.top / "a/memory.max").exists())
+        self.good("update", "--memory", "64m", "--memory-swap", "64m", "c", prefix=hidden)
+        self.assertEqual((self.value("memory.max"), self.value("memory.swap.max")), (str(64 * MIB), "max"))
+        # One that means something is not.
+        self.bad("cannot set memory.swap.max of cgroup", "update", "--memory", "32m", "--memory-swap", "64m", "c",
+                 prefix=hidden)
+        self.assertEqual(self.value("memory.max"), str(64 * MIB))
+        self.good("delete", "--force", "c")
+
     @staticmethod
     def watches(pid):
         """It has looked at what was before when it sleeps with the file open."""
