@@ -41,9 +41,10 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "t
         "test_initramfs", "test_many", "test_podman_root", "test_podman_user", "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 # Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
-SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
-                "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
-                "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_setpriv", "test_steps"}
+SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_changes", "test_ends", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
+                "test_mapping", "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
+                "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_setpriv",
+                "test_spark_steps", "test_steps", "test_streams"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}

@@ -109,8 +109,10 @@ EXCUSES = [
     ("bpf in limit resources", "EPERM", "go on, without the right to do so: devices cannot be made either"),
 ]
 
-# Steps that only a machine with that security module does, and where they are seen.
-MODULES = {"set AppArmor profile": "vm/test_apparmor.py", "set SELinux label": "vm/selinux.sh"}
+# Steps that only a machine with that security module does, or only a function needs, and where they
+# are seen.
+MODULES = {"connect streams": "faults/test_spark_steps.py", "guard program": "faults/test_spark_steps.py",
+           "set AppArmor profile": "vm/test_apparmor.py", "set SELinux label": "vm/selinux.sh"}
 
 # What cannot fail by its manual page, or what libc does on its own and does not tell of: the
 # allocator's calls, and FD_CLOEXEC once more after open(2) with O_CLOEXEC.

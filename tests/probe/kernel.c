@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -175,6 +176,22 @@ static void tell_machine(char **arguments)
     tell_text(NULL, names.machine);
 }
 
+// Directories in one another, each with a file; the working directory is the last one.
+static void try_dig(char **arguments)
+{
+    int64_t levels = parse_number(arguments[1]);
+    long result = chdir(arguments[0]);
+
+    for (int64_t i = 0; i < levels && result == 0; i++) {
+        result = mkdir("d", 0700);
+        if (result == 0)
+            result = chdir("d");
+        if (result == 0)
+            result = mknod("f", S_IFREG | 0600, 0);
+    }
+    tell_result(NULL, result);
+}
+
 const struct fact kernel_facts[] = {
     {"scheduler", 0, 0, tell_scheduler},
     {"ioprio", 0, 0, tell_ioprio},
@@ -184,5 +201,6 @@ const struct fact kernel_facts[] = {
     {"keyring-id", 0, 0, tell_keyring_id},
     {"clock", 0, 0, tell_clock},
     {"machine", 0, 0, tell_machine},
+    {"dig", 2, 2, try_dig},
     {NULL, 0, 0, NULL},
 };
