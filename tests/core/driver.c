@@ -141,7 +141,7 @@ static void a_driver_refuses(void **state)
         assert_string_equal(error_get()->text, "refused");
         assert_string_equal(play.asked, asked[i]);
         assert_int_equal(waitpid(-1, NULL, 0), -1);
-        assert_int_equal(access(PID_FILE, F_OK), -1);
+        assert_int_equal(access(pid_file, F_OK), -1);
         end_play(&play);
     }
 }
@@ -176,7 +176,7 @@ static void no_answer_comes(void **state)
                                 gone ? "the driver's parent is gone"
                                      : "the container's process ended during its set-up");
             assert_int_equal(waitpid(-1, NULL, 0), -1);
-            assert_int_equal(access(PID_FILE, F_OK), -1);
+            assert_int_equal(access(pid_file, F_OK), -1);
             end_play(&play);
         }
     }
@@ -237,7 +237,7 @@ static void created(void **state)
     wanted.start_fifo = 1;
     assert_int_equal(supervise(false, messages, false), 0);
     assert_string_equal(play.asked, "mshrx");
-    assert_int_equal(access(PID_FILE, F_OK), 0);
+    assert_int_equal(access(pid_file, F_OK), 0);
     assert_int_equal(waitpid(play.pid, &status, WNOHANG), 0);
     kill(play.pid, SIGKILL);
     assert_int_equal(waitpid(play.pid, &status, 0), play.pid);

@@ -68,15 +68,15 @@ static void in_order(void **state)
 {
     (void)state;
     assert_int_equal(supervise(false, (struct message[]){{SYNC_READY, NOTHING}, END}, true), 0);
-    assert_int_equal(access(PID_FILE, F_OK), 0);
+    assert_int_equal(access(pid_file, F_OK), 0);
     assert_int_equal(
         supervise(true, (struct message[]){{SYNC_TERMINAL, MASTER}, {SYNC_READY, NOTHING}, END},
                   true),
         0);
-    unlink(PID_FILE);
+    unlink(pid_file);
     assert_int_equal(supervise(false, &END, true), -EPIPE);
     assert_string_equal(error_get()->text, "the container's process ended during its set-up");
-    assert_int_equal(access(PID_FILE, F_OK), -1);
+    assert_int_equal(access(pid_file, F_OK), -1);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -21,7 +22,8 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-#define PID_FILE "/tmp/supervise-test.pid"
+/* Of this program alone: the tests of drivers may run beside those of supervise.c. */
+static char pid_file[48];
 
 /* What may come with a message instead of the master of a terminal. */
 enum { NOTHING, MASTER, SLAVE, NULL_DEVICE, PIPE, PTMX_PATH, KINDS, AWAIT /* this message */ };
@@ -43,6 +45,7 @@ static int set_up(void **state)
     sigset_t all;
     (void)state;
     error_clear();
+    snprintf(pid_file, sizeof(pid_file), "/tmp/supervise-test-%d.pid", (int)getpid());
     process_all_signals(&all);
     return sigprocmask(SIG_SETMASK, &all, &signals_before);
 }
@@ -52,7 +55,7 @@ static int tear_down(void **state)
     (void)state;
     error_clear();
     wanted = (struct container){0};
-    unlink(PID_FILE);
+    unlink(pid_file);
     return sigprocmask(SIG_SETMASK, &signals_before, NULL);
 }
 
@@ -126,7 +129,7 @@ static int supervise(bool terminal, const struct message *messages, bool end)
     container.start_fifo = wanted.start_fifo ? open("/dev/null", O_PATH | O_CLOEXEC) : -1;
     container.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     container.new_pid = true;
-    container.pid_file = PID_FILE;
+    container.pid_file = pid_file;
     assert_int_equal(sync_open(ends), 0);
     pid_t pid = process_clone(0, -1, &child);
     assert_true(pid >= 0);
@@ -149,7 +152,7 @@ static void check_refused(bool terminal, const struct message *messages, const c
     assert_string_equal(error_get()->step, "supervise");
     assert_int_equal(waitpid(-1, NULL, 0), -1);
     assert_int_equal(errno, ECHILD);
-    assert_int_equal(access(PID_FILE, F_OK), -1);
+    assert_int_equal(access(pid_file, F_OK), -1);
     assert_int_equal(count_open(), before);
     error_clear();
 }
