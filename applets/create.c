@@ -98,7 +98,7 @@ static int create_container(const struct create_options *values, struct containe
 }
 
 static int create_from(const struct create_options *values, const struct config *config,
-                       struct state *state)
+                       struct state *state, int *overlay)
 {
     autofree char *pid_file = NULL;
     autoclose int console = -1;
@@ -122,6 +122,7 @@ static int create_from(const struct create_options *values, const struct config 
     container.pid_file = pid_file;
     container.strict = values->strict;
     container.state = state->fd;
+    container.overlay = take_fd(overlay);
     result = create_container(values, &container, state, console);
     step("release the container");
     container_free(&container);
@@ -149,8 +150,9 @@ static int create(const struct call *call)
     if (result < 0)
         error_step("read configuration");
     else
-        result = create_from(values, &config, &state);
-    config_free(&config);
+        result = create_from(values, &config, &state, &overlay);
+    if (FREE_AT_END)
+        config_free(&config);
     return result;
 }
 

@@ -48,20 +48,6 @@ static int delete_one(const char *root, const char *id, bool force)
     return result;
 }
 
-struct matches {
-    struct pattern pattern;
-    struct text names; /* strings that end with NUL */
-};
-
-static int match(void *context, struct state *state)
-{
-    struct matches *matches = context;
-    const char *id = state_id(state);
-    if (pattern_matches(&matches->pattern, id))
-        text_append_bytes(&matches->names, id, strlen(id) + 1);
-    return matches->names.failed ? fail(ENOMEM, "cannot list containers") : 0;
-}
-
 /* Each is tried; what fails is told at once. Returns the exit code. */
 static int delete_each(const struct call *call, const char *id, int code)
 {
@@ -75,15 +61,15 @@ static int delete_each(const struct call *call, const char *id, int code)
 
 static int delete_matches(const struct call *call, const char *expression, int code)
 {
-    struct matches matches = {0};
-    if (pattern_compile(&matches.pattern, expression) < 0)
+    struct pattern pattern;
+    autostateroot struct state_root all = NO_STATE_ROOT;
+    if (pattern_compile(&pattern, expression) < 0 ||
+        state_open_root(&all, call->globals->root, false) < 0)
         return report_error(EXIT_LIFECYCLE);
-    if (state_each(call->globals->root, match, &matches) < 0)
-        code = report_error(EXIT_LIFECYCLE);
-    else
-        for (size_t at = 0; at < matches.names.length; at += strlen(matches.names.data + at) + 1)
-            code = delete_each(call, matches.names.data + at, code);
-    text_free(&matches.names);
+    for (size_t i = 0; i < all.count; i++) {
+        if (pattern_matches(&pattern, all.names[i]))
+            code = delete_each(call, all.names[i], code);
+    }
     return code;
 }
 

@@ -171,12 +171,10 @@ struct occasions {
     int console;  /* connection to the console socket, -1: none */
 };
 
-static int release(void *context)
+static void release(void *context)
 {
     const struct occasions *occasions = context;
-    close_fd(occasions->overlay);
     config_free(occasions->config);
-    return 0;
 }
 
 static int send_terminal(void *context, int *master)
@@ -185,8 +183,8 @@ static int send_terminal(void *context, int *master)
     return console_socket_send(occasions->console, *master);
 }
 
-static const struct driver driver = {.running = release};
-static const struct driver console_driver = {.running = release, .terminal = send_terminal};
+static const struct driver driver = {.lasting = release};
+static const struct driver console_driver = {.lasting = release, .terminal = send_terminal};
 
 /* Its processes are counted where all of the container's are: in its cgroup, or, where that has
  * given its controllers away, in the one that its first process has moved into. */
@@ -225,6 +223,7 @@ static int execute(const struct exec_options *values, const struct lifecycle *li
     container.detached = values->detach;
     container.preserved_fds = values->preserve_fds;
     container.pid_file = values->pid_file;
+    container.overlay = take_fd(occasions->overlay);
     container.driver = occasions->console >= 0 ? &console_driver : &driver;
     container.driver_context = occasions;
     struct join join;
@@ -264,7 +263,8 @@ static int join(const struct call *call, struct lifecycle *lifecycle, int *overl
         error_step("read configuration");
     else
         result = execute(values, lifecycle, &occasions, target);
-    config_free(&config);
+    if (FREE_AT_END)
+        config_free(&config);
     return result;
 }
 

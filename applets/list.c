@@ -16,7 +16,6 @@
 #include "core/base/report.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
-#include "core/oci/json.h"
 #include "core/oci/passwd.h"
 
 struct list_options {
@@ -34,19 +33,12 @@ static const struct option options[] = {
 
 #define COLUMNS 6
 
-#define PARSER_BYTES (32 * JSON_DEPTH_MAX) /* json-c's stack */
-
 struct listing {
     bool json;
     bool quiet;
     struct text cells; /* of the table: strings that end with NUL, COLUMNS of them a row */
     struct text text;  /* the other forms */
     size_t width[COLUMNS];
-    struct lifecycle_host host;
-    /* Of the one before, and as large as what the parser takes: as long as there is one of each,
-       the allocator keeps their pages, which would come and go with every container. */
-    struct record last;
-    void *room;
     /* Most containers have the same owner: the one that was looked up last. */
     bool known;
     uint32_t owner;
@@ -110,30 +102,27 @@ static void add_broken(struct listing *listing, const char *id)
     add(listing, id, &nothing, "broken", 0, "");
 }
 
-static int visit(void *context, struct state *state)
+static int visit(void *context, const struct lifecycle_view *view)
 {
     struct listing *listing = context;
-    autolifecycle struct lifecycle lifecycle = NO_LIFECYCLE;
-    int result = lifecycle_take(&lifecycle, state, &listing->host);
-    const char *id = state_id(&lifecycle.state);
-    /* Deleted while we were looking, or somebody is at it; then there is nothing to tell. */
-    if (result < 0 &&
-        (lifecycle.status == STATUS_CREATING || access(lifecycle.state.path, F_OK) < 0)) {
-        error_clear();
+    const struct record *record = view->record;
+    if (!record) {
+        add_broken(listing, view->id);
         return 0;
     }
-    if (result < 0) {
-        add_broken(listing, id);
-        return 0;
-    }
-    const struct record *record = &lifecycle.record;
-    pid_t pid = lifecycle.status == STATUS_STOPPED ? 0 : record->init.pid;
-    add(listing, id, record, status_name(lifecycle.status), pid,
+    pid_t pid = view->status == STATUS_STOPPED ? 0 : record->init.pid;
+    add(listing, view->id, record, status_name(view->status), pid,
         owner_name(listing, record->owner));
-    record_free(&listing->last);
-    listing->last = *record;
-    lifecycle.record = (struct record){0};
     return 0;
+}
+
+static void pad(struct text *text, size_t count)
+{
+    static const char blanks[] = "                                ";
+    for (size_t part; count > 0; count -= part) {
+        part = count < sizeof(blanks) - 1 ? count : sizeof(blanks) - 1;
+        text_append_bytes(text, blanks, part);
+    }
 }
 
 /* Columns as wide as runc's: at least 12 characters, three of them blank. */
@@ -148,7 +137,7 @@ static void write_table(struct listing *listing)
         if (i == COLUMNS - 1)
             text_append(&listing->text, "\n");
         else
-            text_append_format(&listing->text, "%*s", (int)(width - length), "");
+            pad(&listing->text, width - length);
         cell += length + 1;
     }
 }
@@ -164,7 +153,7 @@ static int list(const struct call *call, struct listing *listing)
     if (!listing->json && strcmp(format, "table") != 0)
         return fail_usage("option --format: unknown word '%s': table or json", format);
     add_row(listing, (const char *const[]){"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"});
-    int result = state_each(call->globals->root, visit, listing);
+    int result = lifecycle_each(call->globals->root, !listing->json, visit, listing);
     if (result < 0)
         return result;
     if (!listing->quiet && listing->json)
@@ -178,11 +167,8 @@ static int list(const struct call *call, struct listing *listing)
 
 static int run(const struct call *call)
 {
-    struct listing listing = {.host = NO_LIFECYCLE_HOST, .room = malloc(PARSER_BYTES)};
+    struct listing listing = {0};
     int result = list(call, &listing);
-    free(listing.room);
-    record_free(&listing.last);
-    lifecycle_host_close(&listing.host);
     text_free(&listing.cells);
     text_free(&listing.text);
     return result < 0 ? report_error(EXIT_LIFECYCLE) : EXIT_YES;

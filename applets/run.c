@@ -168,15 +168,13 @@ static void warn(void *context)
     bundle_warn(occasions->config, occasions->strict);
 }
 
-static int release(void *context)
+static void release(void *context)
 {
     const struct occasions *occasions = context;
-    close_fd(occasions->overlay);
     config_free(occasions->config);
-    return 0;
 }
 
-static const struct driver driver = {.setting_up = warn, .running = release};
+static const struct driver driver = {.setting_up = warn, .lasting = release};
 
 /* Hooks are told of a container by its ID. */
 static int run_nameless(struct container *container)
@@ -225,7 +223,7 @@ static int run_kept(const struct run_options *values, struct container *containe
                             .unbundled = values->config || !values->bundle,
                             .console = occasions->console,
                             .setting_up = warn,
-                            .running = release,
+                            .lasting = release,
                             .context = occasions};
     result = keeper_begin(&keeper, container);
     if (result < 0)
@@ -261,6 +259,7 @@ static int run_config(const struct run_options *values, const struct config *con
     container.strict = values->strict;
     container.unlimited = uses_default(values);
     container.state = occasions->state ? occasions->state->fd : -1;
+    container.overlay = take_fd(occasions->overlay);
     container.driver = &driver;
     container.driver_context = occasions;
     result = bundle_check_terminal(config, values->console_socket, values->detach);
@@ -297,7 +296,8 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
         result = run_config(values, occasions->config, operands, occasions);
     }
     bool again = result < 0 && uses_default(values) && bundle_was_refused_proc(occasions->config);
-    config_free(occasions->config);
+    if (again || FREE_AT_END)
+        config_free(occasions->config);
     if (!again)
         return result;
     error_clear();
@@ -306,7 +306,8 @@ static int run_some_form(const struct run_options *values, enum spec_form form,
     result = load_config(values, form | SPEC_NESTED, occasions->config);
     if (result == 0)
         result = run_config(values, occasions->config, operands, occasions);
-    config_free(occasions->config);
+    if (FREE_AT_END)
+        config_free(occasions->config);
     return result;
 }
 

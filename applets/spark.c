@@ -22,20 +22,18 @@
 #include "core/container/bundle.h"
 #include "core/container/function.h"
 #include "core/container/function_entry.h"
+#include "core/container/function_ids.h"
 #include "core/container/function_service.h"
 #include "core/linux/capability.h"
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
 #include "core/linux/own_binary.h"
-#include "core/linux/rootless.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/spec_default.h"
 #include "core/oci/spec_function.h"
 
 /* What RunFunction of crossplane has by default. */
-#define ROOT_DEFAULT    100000
-#define IDS             65536
 #define TIMEOUT_DEFAULT 25000
 #define BYTES_DEFAULT   (100U << 20)
 
@@ -152,53 +150,6 @@ static int read_bounds(const struct spark_options *values, struct function *func
 
 /* ---- ids ---- */
 
-static int read_id(const char *name, const char *text, uint32_t *id)
-{
-    *id = ROOT_DEFAULT;
-    if (!text)
-        return 0;
-    if (parse_id(text, id) < 0 || *id > ID_MAX - IDS + 1)
-        return fail_usage("option --%s: '%s' is no id that %u more can follow", name, text,
-                          IDS - 1);
-    return 0;
-}
-
-/* In a user namespace that is not the initial one these ids need not exist. */
-static bool are_mapped(const char *path, uint32_t first)
-{
-    autotext struct text text = {0};
-    bool mapped = read_file(AT_FDCWD, path, 65536, &text) == 0 && text.data &&
-                  own_map_holds(text.data, first, IDS);
-    error_clear();
-    return mapped;
-}
-
-/* 65,536 ids for who may map any; else what there is. */
-static int choose_range(const struct spark_options *values, struct idmaps *maps)
-{
-    bool asked = values->root_uid || values->root_gid;
-    uint32_t uid;
-    uint32_t gid;
-    int result = read_id("root-uid", values->root_uid, &uid);
-    if (result == 0)
-        result = read_id("root-gid", values->root_gid, &gid);
-    if (result < 0)
-        return result;
-    bool able = capability_have(CAP_SETUID) && capability_have(CAP_SETGID);
-    if (asked && !able) {
-        result = fail(EPERM, "cannot map ids from %u on", uid);
-        error_hint("it takes CAP_SETUID and CAP_SETGID; without --root-uid and --root-gid the "
-                   "subordinate ids of the caller are used, or its own");
-        return result;
-    }
-    if (able && !asked && namespace_own_is_initial(NAMESPACE_USER) != 1)
-        able = are_mapped("/proc/self/uid_map", uid) && are_mapped("/proc/self/gid_map", gid);
-    if (!able)
-        return idmaps_by_word(maps, "auto");
-    result = idmap_add(&maps->uid, "uid map", 0, uid, IDS);
-    return result < 0 ? result : idmap_add(&maps->gid, "gid map", 0, gid, IDS);
-}
-
 static int choose_maps(struct spark *spark, struct json_object *document)
 {
     const struct spark_options *values = spark->values;
@@ -209,7 +160,7 @@ static int choose_maps(struct spark *spark, struct json_object *document)
     if (spark->maps.uid.count > 0 || (!range && !map && spec_has_maps(document)))
         return 0;
     return map ? idmaps_by_options(&spark->maps, &values->uid_map, &values->gid_map, NULL)
-               : choose_range(values, &spark->maps);
+               : function_choose_ids(&spark->maps, values->root_uid, values->root_gid);
 }
 
 /* ---- the configuration ---- */

@@ -41,7 +41,7 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "t
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
 SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
                 "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
-                "test_program", "test_quantity", "test_rootless_check", "test_setpriv", "test_steps"}
+                "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_setpriv", "test_steps"}
 EMULATED = {"spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
 LEAKS = {"spec", "test_schema", "test_user"}

@@ -130,11 +130,11 @@ static int name_new_file(const char *temporary, const char *path)
     return -number;
 }
 
-static int put_file(const char *path, mode_t mode, const void *bytes, size_t length, bool replace)
+int draft_file(const char *path, mode_t mode, const void *bytes, size_t length,
+               struct text *temporary)
 {
-    autotext struct text temporary = {0};
     autoclose int fd = -1;
-    int result = create_beside(path, mode, &temporary, &fd);
+    int result = create_beside(path, mode, temporary, &fd);
     if (result < 0)
         return result;
     result = write_all(fd, path, bytes, length);
@@ -144,27 +144,39 @@ static int put_file(const char *path, mode_t mode, const void *bytes, size_t len
     /* Some file systems (NFS) tell of a failed write at close only. */
     if (result == 0 && close(take_fd(&fd)) < 0 && errno != EINTR)
         result = fail(errno, "cannot write %s", path);
-    if (result == 0) {
-        if (replace)
-            result = rename(temporary.data, path) < 0 ? -errno : 0;
-        else
-            result = name_new_file(temporary.data, path);
-        if (result < 0)
-            fail(-result, "cannot create %s", path);
-    }
     if (result < 0)
-        unlink(temporary.data);
+        unlink(temporary->data);
+    return result;
+}
+
+int use_draft(const char *temporary, const char *path)
+{
+    if (rename(temporary, path) == 0)
+        return 0;
+    int result = fail(errno, "cannot create %s", path);
+    unlink(temporary);
     return result;
 }
 
 int create_file(const char *path, mode_t mode, const void *bytes, size_t length)
 {
-    return put_file(path, mode, bytes, length, false);
+    autotext struct text temporary = {0};
+    int result = draft_file(path, mode, bytes, length, &temporary);
+    if (result < 0)
+        return result;
+    result = name_new_file(temporary.data, path);
+    if (result < 0) {
+        fail(-result, "cannot create %s", path);
+        unlink(temporary.data);
+    }
+    return result;
 }
 
 int replace_file(const char *path, mode_t mode, const void *bytes, size_t length)
 {
-    return put_file(path, mode, bytes, length, true);
+    autotext struct text temporary = {0};
+    int result = draft_file(path, mode, bytes, length, &temporary);
+    return result < 0 ? result : use_draft(temporary.data, path);
 }
 
 int absolute_path(const char *path, char **absolute)

@@ -35,6 +35,12 @@ int write_value(int directory, const char *path, const char *value);
 int create_file(const char *path, mode_t mode, const void *bytes, size_t length);
 int replace_file(const char *path, mode_t mode, const void *bytes, size_t length);
 
+/* The two halves of the latter: the temporary file, complete and synced, whose name goes to
+ * *temporary; and that it takes the place. If that fails it is removed. */
+int draft_file(const char *path, mode_t mode, const void *bytes, size_t length,
+               struct text *temporary);
+int use_draft(const char *temporary, const char *path);
+
 /* The path made absolute by the working directory, for use after that has changed. Links and ".."
  * stay as they are. *absolute is allocated. Returns 0 or a negative errno. */
 int absolute_path(const char *path, char **absolute);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ static inline void *take_pointer_from(void *variable)
 
 /* Hand the allocated memory over to the caller. */
 #define take_pointer(variable) ((__typeof__(variable))take_pointer_from(&(variable)))
+
+/* What lives until the process ends is left to its end: after a fork, each page of the heap that is
+ * written to costs a fault. The sanitizers are to see that nothing else is left. */
+#ifdef __SANITIZE_ADDRESS__
+#define FREE_AT_END true
+#else
+#define FREE_AT_END false
+#endif
 
 #define autoclose __attribute__((cleanup(close_fd)))
 #define autofree  __attribute__((cleanup(free_pointer)))

@@ -155,6 +155,11 @@ size_t text_printable(const char *text, char *line, size_t size)
 {
     size_t used = 0;
     while (*text) {
+        /* Most of it. */
+        if (*text >= ' ' && *text < 0x7f && used + 1 < size) {
+            line[used++] = *text++;
+            continue;
+        }
         uint32_t code = 0;
         size_t length = utf8_sequence(text, &code);
         bool plain = length > 0 && code >= 0x20 && (code < 0x7f || code > 0x9f);

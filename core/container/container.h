@@ -80,6 +80,7 @@ struct container {
     int streams[3];              /* its standard streams, the caller's; -1: as ours */
     int guard; /* socket of who it is not to outlive, the caller's (guard.h); -1: it is its parent
                 */
+    int overlay;                 /* own_binary_protect(), taken over; -1: none */
     int start_fifo; /* where the program waits to be started (start.h), O_PATH or better, taken
                        over; -1: it need not. In the child, once started: open for writing */
 
@@ -96,6 +97,7 @@ struct container {
     int namespaces[NAMESPACE_TYPES]; /* to be joined, -1 for none */
     size_t mount_count;              /* the config's */
     struct mount_options *options;   /* parsed, one for each of the config's mounts */
+    struct mount_options nothing;    /* of what covers masked directories, where paths are masked */
     int *sources;                    /* detached clones of bind mounts, -1: the child makes it */
     struct rlimit files;             /* the caller's, while more may be open; else all 0 */
     int *mappings;                   /* user namespaces that mounts are idmapped by; -1: none, or
@@ -115,6 +117,7 @@ struct container {
     bool enter_as_user; /* root may not enter the working directory, the user will try */
     bool started;       /* has come past the start fifo */
     char **environment; /* of the program */
+    char *few_variables[32];
 };
 
 /* Everything that is unset. */

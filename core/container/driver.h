@@ -13,6 +13,7 @@
  *     listener    its system call filter is loaded, and asks; it waits
  *     running     the program runs; or waits to be started, where there is a start fifo: then the
  *                 child is not ours any more after this
+ *     lasting     it has run for a while: what is not needed any more can go
  *     ended       it has run and ended, and all that it left behind is gone
  *
  * Every function may be NULL: then there is nothing to do. With a negative errno (recorded) the
@@ -47,6 +48,7 @@ struct driver {
     int (*listener)(void *context, int listener);
     void (*setting_up)(void *context);
     int (*running)(void *context);
+    void (*lasting)(void *context);
     void (*ended)(void *context, int wait_status);
     /* What to wait for from first to last, as for poll(2), -1 where there is nothing at present,
      * and how long at most (milliseconds, -1: no limit). */

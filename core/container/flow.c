@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -168,20 +169,49 @@ int flow_serve(struct flow *flow)
     return result < 0 ? result : 0;
 }
 
-int flow_drain(struct flow *flow)
+/* Milliseconds until then, at least one; -1: no such moment; 0: it is over. */
+static int until(int64_t deadline)
+{
+    struct timespec now;
+    if (!deadline)
+        return -1;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t left = deadline - (int64_t)now.tv_sec * 1000000 - now.tv_nsec / 1000;
+    return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)((left + 999) / 1000);
+}
+
+/* Move what is taken now. Returns 0 or a negative errno (recorded). */
+static int pour(struct flow *flow)
 {
     while (flow->from >= 0) {
-        int result = move(flow);
-        if (result < 0)
-            return result;
-        if (result > 0 || flow->from < 0)
-            continue;
-        struct pollfd from = {.fd = flow->from, .events = POLLIN};
-        if (poll(&from, 1, 0) <= 0 && errno != EINTR)
-            break;
-        struct pollfd to = {.fd = flow->to, .events = POLLOUT};
-        poll(&to, 1, -1);
+        struct pollfd ends[2] = {{flow->from, POLLIN, 0}, {flow->to, POLLOUT, 0}};
+        if (poll(ends, 2, 0) < 0 && errno != EINTR)
+            return fail(errno, "cannot wait for %s", flow->name);
+        if (!(ends[0].revents & POLLIN)) /* nothing more, whether somebody could write or not */
+            flow_close(flow);
+        else if (!ends[1].revents && allowed(flow, 1) > 0)
+            return 0;
+        else if (move(flow) < 0)
+            return -error_get()->number;
     }
-    flow_close(flow);
     return 0;
+}
+
+int flow_drain(struct flow *flows, size_t count, int64_t deadline)
+{
+    for (;;) {
+        struct pollfd to[FLOWS_MAX];
+        bool over = true;
+        for (size_t i = 0; i < count; i++) {
+            int result = pour(&flows[i]);
+            if (result < 0)
+                return result;
+            to[i] = (struct pollfd){.fd = flows[i].to, .events = POLLOUT};
+            over &= flows[i].from < 0;
+        }
+        int left = over ? 0 : until(deadline);
+        if (left == 0)
+            return over ? 0 : -ETIMEDOUT;
+        poll(to, count, left);
+    }
 }

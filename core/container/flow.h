@@ -43,9 +43,13 @@ struct pollfd flow_wait(const struct flow *flow);
  * what is read. Returns 0 or a negative errno (recorded). */
 int flow_serve(struct flow *flow);
 
-/* All that was written is there, in a pipe that is read without waiting: move it, waiting for
- * whoever takes it. Likewise. */
-int flow_drain(struct flow *flow);
+/* At most so many at once. */
+#define FLOWS_MAX 3
+
+/* All that was written is there, in pipes that are read without waiting: move it, waiting for
+ * whoever takes it, until `deadline` (microseconds of CLOCK_MONOTONIC; 0: for ever). Likewise, or
+ * -ETIMEDOUT (not recorded). */
+int flow_drain(struct flow *flows, size_t count, int64_t deadline);
 
 /* End it, whatever is left. */
 void flow_close(struct flow *flow);

@@ -103,14 +103,18 @@ static int check_limits(const struct calling *calling)
     return 0;
 }
 
+static int time_out(const struct calling *calling, const char *what)
+{
+    calling->result->end = FUNCTION_TIMED_OUT;
+    return fail_state(ETIMEDOUT, "%s within %.3g s", what,
+                      (double)calling->function->timeout / 1000);
+}
+
 static int serve_streams(void *context, const struct pollfd events[DRIVER_EVENTS])
 {
     const struct calling *calling = context;
-    if (calling->deadline && now() >= calling->deadline) {
-        calling->result->end = FUNCTION_TIMED_OUT;
-        return fail_state(ETIMEDOUT, "it has not ended within %.3g s",
-                          (double)calling->function->timeout / 1000);
-    }
+    if (calling->deadline && now() >= calling->deadline)
+        return time_out(calling, "it has not ended");
     for (int i = 0; i < FUNCTION_STREAMS; i++) {
         int result = events[i].revents ? flow_serve(&calling->result->flows[i]) : 0;
         if (result < 0)
@@ -161,12 +165,11 @@ static int make_streams(struct calling *calling, const struct function_call *cal
 static int drain(const struct calling *calling)
 {
     step("move what is left of the answer");
-    for (int i = FUNCTION_OUTPUT; i < FUNCTION_STREAMS; i++) {
-        int result = flow_drain(&calling->result->flows[i]);
-        if (result < 0)
-            return result;
-    }
-    return check_limits(calling);
+    int result = flow_drain(calling->result->flows + FUNCTION_OUTPUT,
+                            FUNCTION_STREAMS - FUNCTION_OUTPUT, calling->deadline);
+    if (result == -ETIMEDOUT && !error_is_set())
+        return time_out(calling, "its answer was not taken");
+    return result < 0 ? result : check_limits(calling);
 }
 
 static void read_report(struct function_result *result, int guard)

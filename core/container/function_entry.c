@@ -84,28 +84,34 @@ static void sweep_scratch(const struct state *state, const struct idmaps *maps)
     remove_scratch(path, maps);
 }
 
-static int sweep(void *context, struct state *state)
+static void sweep(struct state *state, const struct idmaps *maps)
 {
-    if (!starts_with(state_id(state), PREFIX) || state_is_locked(state) != 0) {
-        error_clear();
-        return 0;
+    if (!starts_with(state_id(state), PREFIX))
+        return;
+    if (state_lock(state, 0) < 0) {
+        error_clear(); /* somebody is at work there, or it has been swept */
+        return;
     }
-    if (state_lock(state, 0) == 0) {
-        sweep_scratch(state, context);
-        if (lifecycle_sweep(state) == 0)
-            state_remove(state);
-    }
-    if (error_is_set())
-        report_warning("%s", error_get()->text);
-    error_clear();
-    return 0;
+    sweep_scratch(state, maps);
+    if (lifecycle_sweep(state) == 0)
+        state_remove(state);
 }
 
 void function_sweep(const char *root, const struct idmaps *maps)
 {
+    autostateroot struct state_root all = NO_STATE_ROOT;
     struct error kept = error_set_aside();
     step("sweep what was left behind");
-    state_each_hidden(root, sweep, (void *)(uintptr_t)maps);
+    if (state_open_root(&all, root, true) < 0)
+        error_clear();
+    for (size_t i = 0; i < all.count; i++) {
+        autostate struct state state = NO_STATE;
+        if (state_open_below(&state, &all, all.names[i]) == 0)
+            sweep(&state, maps);
+        if (error_is_set())
+            report_warning("%s", error_get()->text);
+        error_clear();
+    }
     error_put_back(&kept);
 }
 

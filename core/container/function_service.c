@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/exit.h"
 #include "core/base/file.h"
+#include "core/base/lines.h"
 #include "core/base/own.h"
 #include "core/base/text.h"
 #include "core/base/trace.h"
@@ -46,13 +47,8 @@ struct service {
     struct worker *workers;
     struct pollfd *events; /* standard input, signals, workers */
     int signals;
-    sigset_t mask;     /* the caller's */
-    struct text input; /* read, from `start` on not yet handed out */
-    size_t start;
-    size_t searched; /* no newline before this */
-    uint64_t lines;
-    bool cutting; /* the rest of a line that was too long is passed over */
-    bool ended;   /* no more is read */
+    sigset_t mask;      /* the caller's */
+    struct lines lines; /* of standard input */
 };
 
 /* ---- workers ---- */
@@ -119,24 +115,23 @@ static struct worker *find_free(const struct service *service)
     return idle;
 }
 
-static int give(struct service *service, struct worker *worker, const char *line, size_t length,
-                bool cut)
+static int give(struct service *service, struct worker *worker, const struct line *line)
 {
     int result = worker->process.pid ? 0 : start_worker(service, worker);
     if (result < 0)
         return result;
-    worker->header = (struct function_header){.line = service->lines,
-                                              .length = (uint32_t)length,
-                                              .cut = cut,
+    worker->header = (struct function_header){.line = service->lines.count,
+                                              .length = (uint32_t)line->length,
+                                              .cut = line->cut,
                                               .granted = service->given->jobs == 1};
-    worker->line = strndup(line, cut ? 0 : length);
+    worker->line = strndup(line->bytes, line->cut ? 0 : line->length);
     if (!worker->line)
         return fail(ENOMEM, "cannot keep a request");
     worker->activity = CALLS;
     /* If it is gone, its socket will say so. */
     result = write_all(worker->socket, "a request", &worker->header, sizeof(worker->header));
     if (result == 0)
-        result = write_all(worker->socket, "a request", line, length);
+        result = write_all(worker->socket, "a request", line->bytes, line->length);
     if (result == -EPIPE) {
         error_clear();
         result = 0;
@@ -222,68 +217,12 @@ static int hear(struct service *service, struct worker *worker)
 
 /* ---- requests ---- */
 
-/* Forget what has been handed out. */
-static void compact(struct service *service)
-{
-    struct text *input = &service->input;
-    if (service->start == 0)
-        return;
-    memmove(input->data, input->data + service->start, input->length - service->start);
-    input->length -= service->start;
-    service->searched -= service->start;
-    service->start = 0;
-}
-
-static int read_more(struct service *service)
-{
-    char bytes[16384];
-    ssize_t count = read(STDIN_FILENO, bytes, sizeof(bytes));
-    if (count < 0)
-        return errno == EINTR || errno == EAGAIN ? 0 : fail(errno, "cannot read standard input");
-    compact(service);
-    if (count == 0)
-        service->ended = true;
-    else
-        text_append_bytes(&service->input, bytes, (size_t)count);
-    return service->input.failed ? fail(ENOMEM, "cannot read standard input") : 0;
-}
-
-/* Is there a whole line? *length is its own then. One that is longer than can be is *cut. */
-static bool find_line(struct service *service, size_t *length, bool *cut)
-{
-    const struct text *input = &service->input;
-    size_t left = input->length - service->searched;
-    const char *from = input->data ? input->data + service->searched : NULL;
-    const char *end = left > 0 ? memchr(from, '\n', left) : NULL;
-    service->searched = end ? (size_t)(end - input->data) : input->length;
-    *length = service->searched - service->start;
-    *cut = *length > JSON_BYTES_MAX;
-    return end || *cut || (service->ended && *length > 0);
-}
-
-static void pass_over(struct service *service, size_t length)
-{
-    bool newline = service->searched < service->input.length;
-    service->start += length + newline;
-    service->searched = service->start;
-}
-
-/* What is longer than it may be is answered by an error, and the rest of that line forgotten. */
 static int hand_out(struct service *service)
 {
-    size_t length;
-    bool cut;
+    struct line line;
     struct worker *worker;
-    while ((worker = find_free(service)) && find_line(service, &length, &cut)) {
-        const char *line = service->input.data + service->start;
-        bool rest = service->cutting;
-        bool blank = strspn(line, " \t\r") >= length;
-        service->cutting = cut && service->searched == service->input.length && !service->ended;
-        if (!rest)
-            service->lines++;
-        int result =
-            rest || blank ? 0 : give(service, worker, line, cut ? JSON_BYTES_MAX : length, cut);
-        pass_over(service, length);
+    while ((worker = find_free(service)) && lines_take(&service->lines, &line)) {
+        int result = give(service, worker, &line);
         if (result < 0)
             return result;
     }
@@ -298,13 +237,10 @@ static int hear_signal(struct service *service)
     struct signalfd_siginfo signal;
     if (read(service->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
         return 0;
-    if (service->ended)
+    if (service->lines.ended)
         return fail_state(EINTR, "ended by %s before all was answered",
                           signal_name((int)signal.ssi_signo));
-    service->ended = true;
-    text_free(&service->input);
-    service->input = (struct text){0};
-    service->start = service->searched = 0;
+    lines_end(&service->lines);
     return 0;
 }
 
@@ -318,7 +254,7 @@ static int wait_for_events(struct service *service)
 {
     unsigned jobs = service->given->jobs;
     struct pollfd *events = service->events;
-    bool reads = !service->ended && find_free(service);
+    bool reads = !service->lines.ended && find_free(service);
     events[0] = (struct pollfd){.fd = reads ? STDIN_FILENO : -1, .events = POLLIN};
     events[1] = (struct pollfd){.fd = service->signals, .events = POLLIN};
     for (unsigned i = 0; i < jobs; i++)
@@ -333,7 +269,7 @@ static int wait_for_events(struct service *service)
     if (result >= 0)
         result = let_write(service);
     if (result >= 0 && events[0].revents)
-        result = read_more(service);
+        result = lines_read(&service->lines, STDIN_FILENO, "standard input");
     return result < 0 ? result : 0;
 }
 
@@ -342,7 +278,7 @@ static int serve(struct service *service)
     int result = 0;
     while (result == 0) {
         result = hand_out(service);
-        if (result == 0 && service->ended && !is_busy(service))
+        if (result == 0 && service->lines.ended && !is_busy(service))
             break;
         if (result == 0)
             result = wait_for_events(service);
@@ -387,7 +323,7 @@ static int open_signals(struct service *service)
 
 int function_serve(const struct function_service *given)
 {
-    struct service service = {.given = given, .signals = -1};
+    struct service service = {.given = given, .signals = -1, .lines = {.limit = JSON_BYTES_MAX}};
     service.workers = calloc(given->jobs, sizeof(*service.workers));
     service.events = calloc(given->jobs + 2, sizeof(*service.events));
     int result = service.workers && service.events ? 0 : fail(ENOMEM, "cannot serve requests");
@@ -402,6 +338,6 @@ int function_serve(const struct function_service *given)
     close_fd(&service.signals);
     free(service.workers);
     free(service.events);
-    text_free(&service.input);
+    lines_end(&service.lines);
     return result;
 }

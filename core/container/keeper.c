@@ -34,9 +34,11 @@ static int record_child(struct keeper *keeper)
     pid_t number = process_number_in(proc, child);
     int result = number < 0 ? number : record_process(&keeper->record.init, proc, number);
     keeper->record.init.pid = child->pid;
+    struct stat status;
+    if (result == 0 && fstat(child->pidfd, &status) == 0)
+        keeper->record.init.inode = status.st_ino;
     /* Below the mount, wherever that is later. */
     const struct own_cgroup *cgroup = &keeper->container->cgroup;
-    struct stat status;
     if (result < 0 || cgroup->fd < 0)
         return result;
     if (fstat(cgroup->fd, &status) < 0)
@@ -46,13 +48,18 @@ static int record_child(struct keeper *keeper)
     return 0;
 }
 
-static int keep_record(struct keeper *keeper, int result)
+/* Done with the record: an error has been in that. */
+static int kept(int result)
 {
-    if (result == 0)
-        result = record_write(keeper->state, &keeper->record);
     if (result < 0)
         error_step("keep state");
     return result;
+}
+
+static int record_known_child(struct keeper *keeper)
+{
+    step("note the state");
+    return keeper->pid ? 0 : record_child(keeper);
 }
 
 /* A hook may ask for the state, or tell somebody who will. */
@@ -60,8 +67,8 @@ static int made_with_hooks(void *context, const struct process *child)
 {
     struct keeper *keeper = context;
     (void)child;
-    step("note the state");
-    return keep_record(keeper, record_child(keeper));
+    int result = record_known_child(keeper);
+    return kept(result < 0 ? result : record_write(keeper->state, &keeper->record));
 }
 
 static int run_hooks(void *context)
@@ -81,14 +88,24 @@ static int run_hooks(void *context)
     return DRIVER_GO;
 }
 
+/* What the record will say when the container is ready. */
+static int make_draft(struct keeper *keeper)
+{
+    int result = record_known_child(keeper);
+    keeper->record.ready = true;
+    return result < 0 ? result : record_draft(keeper->state, &keeper->record, &keeper->draft);
+}
+
 /* After this it does not end with us any more. */
 static int make_ready(void *context)
 {
     struct keeper *keeper = context;
-    step("note the state");
-    int result = keeper->pid ? 0 : record_child(keeper);
-    keeper->record.ready = true;
-    return keep_record(keeper, result);
+    int result = keeper->draft.data ? 0 : make_draft(keeper);
+    if (result == 0)
+        result = record_use(keeper->state, &keeper->draft);
+    if (FREE_AT_END)
+        text_free(&keeper->draft);
+    return kept(result);
 }
 
 static int send_terminal(void *context, int *master)
@@ -99,30 +116,47 @@ static int send_terminal(void *context, int *master)
 
 static void set_up(void *context)
 {
-    const struct keeper *keeper = context;
+    struct keeper *keeper = context;
     if (keeper->setting_up)
         keeper->setting_up(keeper->context);
+    /* The child will wait for its being used; if it cannot be written, that is the time to say so.
+     */
+    if (make_draft(keeper) < 0) {
+        text_free(&keeper->draft);
+        error_clear();
+    }
 }
 
 /* With `run`, this is the time of `start`; from now on others may come to it. */
 static int begin_running(void *context)
 {
     struct keeper *keeper = context;
+    if (keeper->container->start_fifo < 0)
+        record_seal(keeper->state);
     if (keeper->foreground) {
         hooks_run_all(&keeper->record.poststart, HOOK_POSTSTART, &keeper->record,
                       status_name(STATUS_RUNNING), keeper->pid);
         state_unlock(keeper->state);
     }
-    return keeper->running ? keeper->running(keeper->context) : 0;
+    return 0;
+}
+
+static void last(void *context)
+{
+    struct keeper *keeper = context;
+    keeper->forgotten = true;
+    if (keeper->lasting)
+        keeper->lasting(keeper->context);
 }
 
 /* In tables, so that nothing is waited for that nobody does. */
 static const struct driver drivers[2][2] = {
     {
-        {.ready = make_ready, .setting_up = set_up, .running = begin_running},
+        {.ready = make_ready, .setting_up = set_up, .running = begin_running, .lasting = last},
         {.ready = make_ready,
          .setting_up = set_up,
          .running = begin_running,
+         .lasting = last,
          .terminal = send_terminal},
     },
     {
@@ -130,12 +164,14 @@ static const struct driver drivers[2][2] = {
          .hooks = run_hooks,
          .ready = make_ready,
          .setting_up = set_up,
-         .running = begin_running},
+         .running = begin_running,
+         .lasting = last},
         {.made = made_with_hooks,
          .hooks = run_hooks,
          .ready = make_ready,
          .setting_up = set_up,
          .running = begin_running,
+         .lasting = last,
          .terminal = send_terminal},
     },
 };
@@ -213,17 +249,18 @@ int keeper_create(struct keeper *keeper)
     return result;
 }
 
-/* Its own record again: that of the beginning used the config, which is gone. */
+/* With the record again where that of the beginning used a config which is gone. */
 static int remove_entry(struct keeper *keeper)
 {
-    autorecord struct record record = {0};
+    autorecord struct record again = {0};
+    const struct record *record = keeper->forgotten ? &again : &keeper->record;
     int result = state_lock(keeper->state, 10000);
-    if (result == 0)
-        result = record_read(keeper->state, &record);
+    if (result == 0 && keeper->forgotten)
+        result = record_read(keeper->state, &again);
     if (result == 0)
         result = state_remove(keeper->state);
     if (result == 0)
-        hooks_run_all(&record.poststop, HOOK_POSTSTOP, &record, status_name(STATUS_STOPPED), 0);
+        hooks_run_all(&record->poststop, HOOK_POSTSTOP, record, status_name(STATUS_STOPPED), 0);
     if (result == -ENOENT) {
         /* Somebody else has deleted it. */
         error_clear();
@@ -274,6 +311,7 @@ int keeper_start(struct lifecycle *lifecycle)
     unlinkat(lifecycle->state.fd, fifo_name, 0);
     if (result < 0)
         return result;
+    record_seal(&lifecycle->state);
     hooks_run_all(&record->poststart, HOOK_POSTSTART, record, status_name(STATUS_RUNNING),
                   record->init.pid);
     return 0;

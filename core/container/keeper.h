@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "core/base/text.h"
 #include "core/container/record.h"
 #include "core/container/state.h"
 
@@ -26,13 +27,15 @@ struct keeper {
     bool unbundled;                    /* the config is not config.json of the bundle */
     int console;                       /* connection to who wants the terminal, -1: it is relayed */
     void (*setting_up)(void *context); /* as in driver.h, for the caller */
-    int (*running)(void *context);
+    void (*lasting)(void *context);
     void *context;
 
     /* Its own. */
     struct container *container;
     struct record record;
     pid_t pid;
+    struct text draft; /* of the record that tells of a container that is ready; data NULL: none */
+    bool forgotten;    /* the config, of which the record tells, may be gone */
 };
 
 /* Set up the keeper as driver of the container, whose config is read, and write the first record.

@@ -96,6 +96,7 @@ static int set_affinity(const struct container *container, const char *list, con
 static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
 {
     trace_child("join");
+    close_fd(&container->overlay);
     struct process child = NO_PROCESS;
     pid_t pid = set_oom_score(container, getpid());
     /* Without clone3(2), while the cgroup can still be named, and is the caller's to write to. */
@@ -212,6 +213,7 @@ static int clone_child(struct container *container, int channel, struct process 
     if (pid == 0) {
         /* Else the child would keep the channel open that tells it of its parent's end. */
         close(channel);
+        close_fd(&container->overlay);
         setup_container(container);
     }
     return pid < 0 ? pid : 0;

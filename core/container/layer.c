@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,9 +22,10 @@
 #include "core/linux/sys.h"
 #include "core/oci/config.h"
 
-/* A device in a root file system that the container owns would be at its disposal. And what is
- * mounted on a layer is not for those who share the mount that it is a clone of. */
-static const struct mount_options for_layer = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+/* A device in a root file system that the container owns would be at its disposal. And a clone that
+ * the parent has made belongs to the peers of the host's mount: what is mounted on one is on all.
+ */
+static const struct mount_options of_our_own = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
 
 bool layer_is_there(const struct container *container)
 {
@@ -39,7 +41,7 @@ static int clone(const char *path)
         error_hint("that takes CAP_SYS_ADMIN; use a directory without mounts below it");
         return result;
     }
-    int result = mount < 0 ? mount : mount_change(mount, &for_layer, -1);
+    int result = mount < 0 ? mount : mount_change(mount, &of_our_own, -1);
     return result < 0 ? result : take_fd(&mount);
 }
 
@@ -73,7 +75,8 @@ int layer_idmap(const struct container *container, const struct process *child)
     /* Others of this process are told the same by their kernel. */
     static bool warned;
     if (!warned)
-        report_warning("the root file system cannot be idmapped here: its owners are nobody inside");
+        report_warning(
+            "the root file system cannot be idmapped here: its owners are nobody inside");
     warned = true;
     return 0;
 }

@@ -34,9 +34,7 @@ const char *status_name(enum status status)
     return names[status];
 }
 
-/* Is that process there, and no other one with its pid? Returns 1, 0 or a negative errno
- * (recorded). *fresh: it has not executed anything since it was cloned. */
-static int is_alive(int proc, const struct record_process *process, bool *fresh)
+int lifecycle_is_alive(int proc, const struct record_process *process, bool *fresh)
 {
     struct process_stat stat;
     if (process->pid == 0)
@@ -45,7 +43,9 @@ static int is_alive(int proc, const struct record_process *process, bool *fresh)
     if (result < 0)
         return result == -ESRCH && !error_is_set() ? 0 : result;
     *fresh = stat.flags & PROCESS_FORKNOEXEC;
-    return stat.start == process->start && stat.state != 'Z' && stat.state != 'X';
+    /* Whose first thread has ended alone goes on. */
+    bool ended = (stat.state == 'Z' || stat.state == 'X') && stat.threads < 2;
+    return stat.start == process->start && !ended;
 }
 
 static int is_this_boot(const struct lifecycle *lifecycle)
@@ -64,7 +64,7 @@ static int find_status(struct lifecycle *lifecycle)
     int alive = is_this_boot(lifecycle);
     lifecycle->this_boot = alive > 0;
     if (alive > 0)
-        alive = is_alive(lifecycle->proc, &record->init, &fresh);
+        alive = lifecycle_is_alive(lifecycle->proc, &record->init, &fresh);
     if (alive < 0)
         return alive;
     if (record->ready) {
@@ -195,7 +195,7 @@ int lifecycle_pidfd(const struct lifecycle *lifecycle)
                    : fail(errno, "cannot get hold of process %d", (int)init->pid);
     int alive = is_this_boot(lifecycle);
     if (alive > 0)
-        alive = is_alive(lifecycle->proc, init, &fresh);
+        alive = lifecycle_is_alive(lifecycle->proc, init, &fresh);
     return alive > 0 ? take_fd(&pidfd) : alive < 0 ? alive : -ESRCH;
 }
 
@@ -341,7 +341,7 @@ static bool is_left_over(const struct lifecycle *lifecycle)
         return false;
     int alive = is_this_boot(lifecycle);
     if (alive > 0)
-        alive = is_alive(lifecycle->proc, &record->runner, &fresh);
+        alive = lifecycle_is_alive(lifecycle->proc, &record->runner, &fresh);
     return alive == 0;
 }
 

@@ -26,6 +26,7 @@ const char *status_name(enum status status);
 /* What is the same for all containers that one command looks up, once it is known. */
 struct lifecycle_host {
     int proc;
+    int pidfs; /* do inodes of pidfds tell processes apart? 1, -1; 0: not known */
     char boot[RECORD_BOOT];
     struct cgroup cgroup; /* the root of the mount */
 };
@@ -51,6 +52,18 @@ int lifecycle_open(struct lifecycle *lifecycle, const char *root, const char *id
 
 /* Look at an entry that is open already (taken over). host: NULL where it is the only one. */
 int lifecycle_take(struct lifecycle *lifecycle, struct state *state, struct lifecycle_host *host);
+
+/* What is told of one of many. */
+struct lifecycle_view {
+    const char *id;
+    const struct record *record; /* NULL: it cannot be used, and why is recorded */
+    enum status status;
+};
+
+/* Call visit for each container, in the order of their IDs. brief: what is left out of a record
+ * then (record_parse_quickly()) is not wanted. A negative result ends this, and is returned. */
+int lifecycle_each(const char *root, bool brief,
+                   int (*visit)(void *context, const struct lifecycle_view *view), void *context);
 
 /* Lock it, and look again. */
 int lifecycle_lock(struct lifecycle *lifecycle);
@@ -95,6 +108,9 @@ int lifecycle_update(const struct lifecycle *lifecycle, const struct resources *
 
 /* ---- for the parts of this ---- */
 
+/* Is that process there, and no other one with its pid? 1, 0 or a negative errno (recorded).
+ * *fresh: it has not executed anything since it was cloned. */
+int lifecycle_is_alive(int proc, const struct record_process *process, bool *fresh);
 /* By its cgroup, whether it is frozen: 1, 0 (also without one), or a negative errno (recorded). */
 int lifecycle_is_frozen(const struct lifecycle *lifecycle);
 /* A signal to all in it. -ENOENT (not recorded): it has none. */

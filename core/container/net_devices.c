@@ -76,31 +76,6 @@ int net_devices_prepare(struct container *container)
     return result;
 }
 
-struct visit {
-    int pidfd;
-    struct netlink *inside;
-};
-
-static int open_inside(void *context)
-{
-    const struct visit *visit = context;
-    int result = sys_setns(visit->pidfd, CLONE_NEWNET) < 0
-                     ? fail(errno, "cannot enter the network namespace of the container")
-                     : netlink_open(visit->inside);
-    return result < 0;
-}
-
-/* A child that shares everything goes there, while this process stands still, and stays here. */
-static int open_socket(struct container *container, const struct process *child)
-{
-    _Alignas(16) char stack[16384]; /* ample; what is not touched costs nothing */
-    struct visit visit = {child->pidfd, &container->net_devices->inside};
-    autoprocess struct process visitor = NO_PROCESS;
-    pid_t pid = process_clone_here(CLONE_FILES | CLONE_VFORK, open_inside, &visit, stack,
-                                   sizeof(stack), &visitor);
-    return pid < 0 || error_is_set() ? -EINVAL : 0;
-}
-
 int net_devices_move(struct container *container, const struct process *child)
 {
     struct net_devices *devices = container->net_devices;
@@ -108,7 +83,7 @@ int net_devices_move(struct container *container, const struct process *child)
         return 0;
     trace_group("move network devices");
     step("enter the network namespace of the container");
-    int result = open_socket(container, child);
+    int result = netlink_open_in(&devices->inside, child->pidfd);
     for (size_t i = 0; result == 0 && i < container->config->net_device_count; i++) {
         struct moved *one = &devices->list[i];
         trace_field(FIELD "/%s", container->config->net_devices[i].name);

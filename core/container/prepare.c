@@ -36,6 +36,7 @@ void container_init(struct container *container, const struct config *config)
                                     .state = -1,
                                     .listener = -1,
                                     .start_fifo = -1,
+                                    .overlay = -1,
                                     .join_process = -1,
                                     .cgroup = NO_OWN_CGROUP,
                                     .layer = {.changes = -1},
@@ -62,6 +63,7 @@ void container_close(struct container *container)
     close_fd(&container->exe);
     close_fd(&container->listener);
     close_fd(&container->start_fifo);
+    close_fd(&container->overlay);
     close_fd(&container->cgroup.fd);
     close_fd(&container->cgroup.filter);
     cgroup_close(&container->cgroup.place);
@@ -71,10 +73,13 @@ void container_free(struct container *container)
 {
     container_close(container);
     net_devices_end(container, false);
-    for (size_t i = 0; container->options && i < container->mount_count; i++)
-        mount_options_free(&container->options[i]);
     if (container->files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &container->files);
+    if (!FREE_AT_END)
+        return;
+    mount_options_free(&container->nothing);
+    for (size_t i = 0; container->options && i < container->mount_count; i++)
+        mount_options_free(&container->options[i]);
     idmaps_free(&container->own_maps);
     text_free(&container->earlier_children);
     resource_settings_free(&container->cgroup.settings);
@@ -238,7 +243,7 @@ int container_parse_mounts(struct container *container)
         if (result < 0)
             return result;
     }
-    return 0;
+    return setup_parse_nothing(container);
 }
 
 static int pin_namespaces(struct container *container)

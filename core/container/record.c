@@ -20,48 +20,15 @@
 #include "core/base/text.h"
 #include "core/base/trace.h"
 #include "core/container/state.h"
-#include "core/linux/process_status.h"
-#include "core/linux/procfs.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/member.h"
 
-#define VERSION 1
 /* Annotations are the only thing in it that may be large. */
 #define BYTES_MAX (4U << 20)
-#define PID_MAX   (1U << 22)
 
-static const char file_name[] = "state.json";
+static const char file_name[] = RECORD_NAME;
 static const char note_name[] = "cgroup";
-
-int record_boot(char boot[RECORD_BOOT])
-{
-    autotext struct text text = {0};
-    int result = read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", RECORD_BOOT, &text);
-    if (result < 0)
-        return result;
-    snprintf(boot, RECORD_BOOT, "%.*s", (int)strcspn(text.data, "\n"), text.data);
-    return 0;
-}
-
-int record_process(struct record_process *process, int proc, pid_t pid)
-{
-    struct process_stat stat;
-    int result = process_stat_read(proc, pid, &stat);
-    if (result == -ESRCH)
-        return fail(ESRCH, "cannot look at process %d", (int)pid);
-    if (result == 0)
-        *process = (struct record_process){.pid = pid, .start = stat.start};
-    return result;
-}
-
-int record_own(struct record_process *process, int proc)
-{
-    pid_t number = procfs_self(proc);
-    int result = number < 0 ? number : record_process(process, proc, number);
-    process->pid = getpid();
-    return result;
-}
 
 /* RFC 3339 with nanoseconds, as runc has it: without zeros at the end. */
 static void tell_time(char text[RECORD_TIME])
@@ -113,16 +80,21 @@ static void add_value(struct text *text, const char *key, struct json_object *va
 
 static void add_process(struct text *text, const char *key, const struct record_process *process)
 {
-    if (process->pid > 0)
-        text_append_format(text, ",\"%s\":{\"pid\":%d,\"start\":%llu}", key, (int)process->pid,
-                           (unsigned long long)process->start);
+    if (process->pid == 0)
+        return;
+    text_append_format(text, ",\"%s\":{\"pid\":%d,\"start\":%llu", key, (int)process->pid,
+                       (unsigned long long)process->start);
+    if (process->inode)
+        text_append_format(text, ",\"inode\":%llu", (unsigned long long)process->inode);
+    text_append(text, "}");
 }
 
-int record_write(struct state *state, const struct record *record)
+int record_draft(const struct state *state, const struct record *record, struct text *draft)
 {
+    /* record_quick.c knows this order. */
     step("write the state");
     autotext struct text text = {0};
-    text_append_format(&text, "{\"version\":%d", VERSION);
+    text_append(&text, "{\"version\":" RECORD_VERSION);
     add_text(&text, "ociVersion", record->version);
     add_text(&text, "id", record->id);
     add_text(&text, "bundle", record->bundle);
@@ -144,10 +116,25 @@ int record_write(struct state *state, const struct record *record)
     autofree char *path = NULL;
     if (text.failed || asprintf(&path, "%s/%s", state->path, file_name) < 0)
         return fail(ENOMEM, "cannot write %s", file_name);
-    int result = replace_file(path, 0600, text.data, text.length);
+    return draft_file(path, 0600, text.data, text.length, draft);
+}
+
+int record_use(struct state *state, const struct text *draft)
+{
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/%s", state->path, file_name) < 0)
+        return fail(ENOMEM, "cannot write %s", file_name);
+    int result = use_draft(draft->data, path);
     if (result == 0)
         state->claimed = false;
     return result;
+}
+
+int record_write(struct state *state, const struct record *record)
+{
+    autotext struct text draft = {0};
+    int result = record_draft(state, record, &draft);
+    return result < 0 ? result : record_use(state, &draft);
 }
 
 static void tell_annotations(const struct record *record, bool indent, struct text *text)
@@ -199,18 +186,31 @@ void record_tell(const struct record *record, const char *status, pid_t pid, con
     text_append(text, indent ? "\n}" : "}");
 }
 
-/* Nobody else may have written it: what it says is done with our rights. */
+void record_seal(const struct state *state)
+{
+    (void)!fchmodat(state->fd, file_name, 0400, 0);
+}
+
+bool record_is_sealed(const struct stat *status)
+{
+    return !(status->st_mode & S_IWUSR);
+}
+
+bool record_is_trusted(const struct stat *status, uid_t owner)
+{
+    return S_ISREG(status->st_mode) && status->st_uid == owner &&
+           !(status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 static int open_record(const struct state *state, const char *name, struct text *text)
 {
-    autoclose int fd =
-        openat(state->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    autoclose int fd = openat(state->fd, name, RECORD_OPEN_FLAGS);
     if (fd < 0)
         return errno == ENOENT ? -ENOENT : fail(errno, "cannot open %s", name);
     struct stat status;
     if (fstat(fd, &status) < 0)
         return fail(errno, "cannot examine %s", name);
-    if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-        (status.st_mode & (S_IWGRP | S_IWOTH)))
+    if (!record_is_trusted(&status, geteuid()))
         return fail(EPERM, "cannot trust %s, which is not a file that uid %u alone can write to",
                     name, geteuid());
     return read_all(fd, name, BYTES_MAX, text);
@@ -264,6 +264,7 @@ static int read_process(struct record_process *process, const struct json_field 
     struct json_field field = json_member(root, key);
     struct json_field pid = json_member(&field, "pid");
     struct json_field start = json_member(&field, "start");
+    struct json_field inode = json_member(&field, "inode");
     uint32_t number = 0;
     int result = json_check_object(&field);
     if (result < 0 || !field.value)
@@ -272,9 +273,11 @@ static int read_process(struct record_process *process, const struct json_field 
     if (result == 0)
         result = json_require(&start);
     if (result == 0)
-        result = json_get_u32(&pid, PID_MAX, &number);
+        result = json_get_u32(&pid, RECORD_PID_MAX, &number);
     if (result == 0)
         result = json_get_number(&start, UINT64_MAX, &process->start);
+    if (result == 0)
+        result = json_get_number(&inode, UINT64_MAX, &process->inode);
     if (result == 0 && number < 2)
         result = json_fail(&pid, "not the pid of a container");
     process->pid = (pid_t)number;
@@ -342,8 +345,8 @@ static int parse_record(struct record *record, const char *id, const struct text
     result = json_require(&version);
     if (result == 0)
         result = json_get_u32(&version, UINT32_MAX, &number);
-    if (result == 0 && number != VERSION)
-        result = json_fail(&version, "expected %d, found %u", VERSION, number);
+    if (result == 0 && number != (uint32_t)(RECORD_VERSION[0] - '0'))
+        result = json_fail(&version, "expected " RECORD_VERSION ", found %u", number);
     if (result == 0)
         result = read_values(record, &root);
     if (result == 0 && strcmp(record->id ? record->id : "", id) != 0)
@@ -354,12 +357,15 @@ static int parse_record(struct record *record, const char *id, const struct text
 int record_read(const struct state *state, struct record *record)
 {
     autotext struct text text = {0};
-    *record = (struct record){.version = "", .bundle = "", .rootfs = "", .cgroup = ""};
+    *record = NO_RECORD;
     step("read the state");
     int result = open_record(state, file_name, &text);
     if (result == -ENOENT && !error_is_set())
         return result;
-    if (result == 0) {
+    if (result == 0 &&
+        record_parse_quickly(record, state_id(state), text.data, text.length, false)) {
+        record->text = take_pointer(text.data);
+    } else if (result == 0) {
         result = parse_record(record, state_id(state), &text);
         if (result < 0)
             error_context("%s", file_name);
@@ -373,10 +379,11 @@ int record_read(const struct state *state, struct record *record)
 
 void record_free(struct record *record)
 {
-    if (!record->document)
+    if (!record->document && !record->text)
         return;
     hooks_free(&record->poststart);
     hooks_free(&record->poststop);
     json_object_put(record->document);
+    free(record->text);
     *record = (struct record){0};
 }

@@ -169,7 +169,7 @@ int resources_check_memory(int fd, const char *path, const struct resources *res
 }
 
 /* Without swap space there is no such file, and none to be limited. */
-static bool is_moot(int fd, const char *setting)
+bool resources_is_moot(int fd, const char *setting)
 {
     return (strcmp(setting, "memory.swap.max=0") == 0 ||
             strcmp(setting, "memory.swap.max=max") == 0) &&
@@ -177,11 +177,11 @@ static bool is_moot(int fd, const char *setting)
            faccessat(fd, "memory.max", F_OK, 0) == 0;
 }
 
-void resources_drop_moot(int fd, struct text_list *list)
+static void drop_moot(int fd, struct text_list *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (!is_moot(fd, list->items[i]))
+        if (!resources_is_moot(fd, list->items[i]))
             list->items[kept++] = list->items[i];
     }
     list->count = kept;
@@ -196,7 +196,7 @@ int resources_limit(struct container *container)
     /* Its first process is in it by now, so that nobody takes it for one that was left behind. */
     flock(cgroup->fd, LOCK_UN);
     struct text_list list = cgroup->settings.list;
-    resources_drop_moot(cgroup->fd, &list);
+    drop_moot(cgroup->fd, &list);
     int result = resources_check_memory(cgroup->fd, cgroup->place.path, resources);
     if (result == 0)
         result = cgroup_set(cgroup->fd, cgroup->place.path, &list);

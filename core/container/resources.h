@@ -71,5 +71,6 @@ int resources_refuse(const struct resources *resources);
  * processes if need be. */
 int resources_check_memory(int fd, const char *path, const struct resources *resources);
 
-/* Leave out limits of swap space that say nothing, where there is none. */
-void resources_drop_moot(int fd, struct text_list *list);
+/* Is that a limit of swap space which says nothing, since the kernel counts none? Once the
+ * controller is there. */
+bool resources_is_moot(int fd, const char *setting);

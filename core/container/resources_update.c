@@ -128,7 +128,6 @@ int resources_update(struct cgroup *place, int process, const struct resources *
     if (result < 0)
         return result;
     result = keep_weight(fd, resources, &settings);
-    resources_drop_moot(fd, &settings.list);
     if (result == 0)
         result = order_memory(fd, &settings.list);
     autoclose int program = -1;
@@ -138,6 +137,7 @@ int resources_update(struct cgroup *place, int process, const struct resources *
         return result;
     struct cgroup_wish wish = {.settings = &settings.list,
                                .present = true,
+                               .moot = resources_is_moot,
                                .finish = program >= 0 ? attach : NULL,
                                .context = &program};
     /* To lower the limit of memory may take the kernel seconds: who interrupts us then would leave

@@ -21,6 +21,7 @@
 #include "core/linux/mount.h"
 #include "core/linux/network.h"
 #include "core/linux/pages.h"
+#include "core/linux/process.h"
 #include "core/linux/sys.h"
 #include "core/linux/uts.h"
 #include "core/oci/config.h"
@@ -134,6 +135,14 @@ static int report_ready(struct container *container)
     return sync_send(container->channel, SYNC_READY);
 }
 
+/* They stay blocked until the program runs. */
+static int reset_signals(struct container *container)
+{
+    (void)container;
+    process_reset_actions();
+    return 0;
+}
+
 static int wait_to_run(struct container *container)
 {
     return sync_expect(container->channel, SYNC_RUN);
@@ -175,10 +184,11 @@ static int forbid_new_privileges(struct container *container)
 /* The order, which is what most of this program is about. Mounting comes before the root is
  * changed, while paths of the host can still be named; privileges are given up last, bounding set
  * first, since dropping from it takes CAP_SETPCAP; what needs a descriptor comes before "ready",
- * after which the program's own limits hold. The time namespace comes before the ids change, with
- * which this process may lose its own files in /proc. The labels that the program will have come
- * after all that else is executed on behalf of the host: only the startContainer hooks, programs of
- * the container, share them; and as long as this process may write to what it likes. How it is
+ * after which the program's own limits hold. What needs nothing of that is done while the parent
+ * sets them and keeps the state. The time namespace comes before the ids change, with which this
+ * process may lose its own files in /proc. The labels that the program will have come after all
+ * that else is executed on behalf of the host: only the startContainer hooks, programs of the
+ * container, share them; and as long as this process may write to what it likes. How it is
  * scheduled is for the program: the set-up itself has the caller's way.
  *
  * A step has a name, the JSON pointer for errors where it does not know better, and a function.
@@ -214,6 +224,8 @@ static int forbid_new_privileges(struct container *container)
     STEP("change root", "/root/path", setup_pivot)                                                 \
     STEP("set root propagation", "/linux/rootfsPropagation", set_root_propagation)                 \
     STEP("set working directory", "/process/cwd", setup_working_directory)                         \
+    STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
+    STEP("reset signals", "", reset_signals)                                                       \
     STEP("wait to run", "", wait_to_run)                                                           \
     STEP("guard program", "", setup_guard)                                                         \
     STEP("set scheduling", "/process/scheduler", setup_schedule_as_user)                           \
@@ -221,7 +233,6 @@ static int forbid_new_privileges(struct container *container)
     STEP("set personality", "/linux/personality", setup_personality)                               \
     STEP("load system call filter", "/linux/seccomp", setup_seccomp_early)                         \
     STEP("own standard streams", "/process/user", own_stdio)                                       \
-    STEP("bound capabilities", "/process/capabilities", bound_capabilities)                        \
     STEP("become user", "/process/user", become_user)                                              \
     STEP("enter working directory", "/process/cwd", setup_working_directory_as_user)               \
     STEP("apply capabilities", "/process/capabilities", apply_capabilities)                        \
@@ -269,24 +280,23 @@ static int do_steps(struct container *container, enum step_number first, enum st
     return 0;
 }
 
-static void do_rest(struct container *container, enum step_number first)
+static _Noreturn void do_rest(struct container *container, enum step_number first)
 {
     do_steps(container, first, AT_setup_execute);
     if (container->started)
         start_send_error(container);
     else
         sync_send_error(container->channel);
+    _exit(1);
 }
 
 static int set_up(void *argument)
 {
     do_rest(argument, AT_wait_for_mappings);
-    return -1;
 }
 
 _Noreturn void setup_container(struct container *container)
 {
-    pages_code();
     trace_child("container");
     pages_new_stack(set_up, container);
     _exit(1);

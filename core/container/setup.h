@@ -11,6 +11,10 @@ struct container;
 /* Do all steps and execute the program. Never returns; a failure is sent to the parent. */
 _Noreturn void setup_container(struct container *container);
 
+/* Parse the options of what covers masked directories. In the parent: what the child allocates
+ * takes copies of the heap's pages. Returns 0 or a negative errno (recorded). */
+int setup_parse_nothing(struct container *container);
+
 /* Only those that concern the file systems, in a mount namespace of this process's own. Then either
  * the new root is this process's, or container->root is a detached clone of the whole tree. Return
  * 0 or a negative errno (recorded with step and field). */

@@ -159,7 +159,11 @@ int setup_environment(struct container *container)
     size_t count = 0;
     while (environment[count])
         count++;
-    container->environment = calloc(count + 2, sizeof(*container->environment));
+    /* Nothing is allocated for a small one: the heap is the parent's as well, and would be copied.
+     */
+    container->environment = container->few_variables;
+    if (count + 2 > sizeof(container->few_variables) / sizeof(container->few_variables[0]))
+        container->environment = calloc(count + 2, sizeof(*container->environment));
     if (!container->environment)
         return fail(ENOMEM, "cannot make the environment");
     size_t used = 0;
@@ -173,8 +177,9 @@ int setup_environment(struct container *container)
     int result = find_user(container, &user);
     if (result < 0)
         return result;
-    const char *directory = user.home[0] ? user.home : "/";
-    if (asprintf(&container->environment[used], "HOME=%s", directory) < 0)
+    if (!user.home[0])
+        container->environment[used] = "HOME=/";
+    else if (asprintf(&container->environment[used], "HOME=%s", user.home) < 0)
         return fail(ENOMEM, "cannot make the environment");
     return 0;
 }
@@ -285,8 +290,9 @@ int setup_execute(struct container *container)
     if (result < 0)
         return result;
     umask(process->umask < 0 ? 0022 : (mode_t)process->umask);
-    step("reset signals");
-    result = process_reset_signals();
+    step("unblock signals");
+    /* Who has waited to be started has caught some. */
+    result = container->started ? process_reset_signals() : process_unblock_signals();
     if (result == 0)
         result = setup_seccomp_late(container);
     if (result < 0)

@@ -106,6 +106,7 @@ int setup_guard(struct container *container)
         process_clone_here(CLONE_VFORK, set_up_program, container, stack, sizeof(stack), &program);
     if (pid < 0)
         return pid;
+    sigprocmask(SIG_BLOCK, &all, NULL);
     if (renounce(parent, signals) == 0)
         guard(&program, parent, signals);
     _exit(1);

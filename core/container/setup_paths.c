@@ -42,6 +42,17 @@ static int open_null(const struct container *container)
     return take_fd(&fd);
 }
 
+int setup_parse_nothing(struct container *container)
+{
+    static const char *const words[] = {"ro",          "nosuid",      "nodev",    "noexec",
+                                        "nr_blocks=1", "nr_inodes=1", "mode=755", NULL};
+    if (!container->config->masked_paths[0])
+        return 0;
+    int result = mount_options_parse(&container->nothing, words, NULL);
+    container->nothing.label = container->config->mount_label;
+    return result;
+}
+
 static int mask_file(const struct container *container, struct masks *masks, int target,
                      const char *path)
 {
@@ -58,19 +69,12 @@ static int mask_file(const struct container *container, struct masks *masks, int
 static int mask_directory(const struct container *container, struct masks *masks, int target,
                           const char *path)
 {
-    static const char *const words[] = {"ro",          "nosuid",      "nodev",    "noexec",
-                                        "nr_blocks=1", "nr_inodes=1", "mode=755", NULL};
     if (masks->directory >= 0) {
         autoclose int clone = mount_clone(masks->directory, "", false);
         return clone < 0 ? clone : mount_attach(clone, target, path);
     }
-    struct mount_options options;
-    int result = mount_options_parse(&options, words, NULL);
-    options.label = container->config->mount_label;
-    if (result == 0)
-        result = masks->directory = mount_create("tmpfs", "tmpfs", &options);
-    mount_options_free(&options);
-    return result < 0 ? result : mount_attach(masks->directory, target, path);
+    masks->directory = mount_create("tmpfs", "tmpfs", &container->nothing);
+    return masks->directory < 0 ? masks->directory : mount_attach(masks->directory, target, path);
 }
 
 /* Open a listed path. What is not there needs no protection: 0 in *fd's place means absent. */

@@ -305,96 +305,72 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-struct names {
-    char **items;
-    size_t count;
-    size_t room;
-};
-
-static void free_names(struct names *names)
+static int sort_names(struct state_root *all)
 {
-    for (size_t i = 0; i < names->count; i++)
-        free(names->items[i]);
-    free(names->items);
-}
-
-static int add_name(struct names *names, const char *name)
-{
-    if (names->count == names->room) {
-        size_t room = names->room ? names->room * 2 : 64;
-        char **items = room > ENTRIES_MAX ? NULL : realloc(names->items, room * sizeof(*items));
-        if (!items)
-            return fail(ENOMEM, "cannot list containers");
-        names->items = items;
-        names->room = room;
+    const char *next = all->text.data;
+    all->names = calloc(all->count + 1, sizeof(*all->names));
+    if (all->text.failed || !all->names)
+        return fail(ENOMEM, "cannot list containers");
+    for (size_t i = 0; i < all->count; i++) {
+        all->names[i] = next;
+        next += strlen(next) + 1;
     }
-    names->items[names->count] = strdup(name);
-    return names->items[names->count++] ? 0 : fail(ENOMEM, "cannot list containers");
+    if (all->count > 0)
+        qsort(all->names, all->count, sizeof(*all->names), compare_names);
+    return 0;
 }
 
-static int read_names(int root, bool hidden, struct names *names)
+static int read_names(struct state_root *all, bool hidden)
 {
-    int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int copy = openat(all->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
     if (!directory) {
         int result = fail(errno, "cannot list containers");
         close_fd(&copy);
         return result;
     }
-    int result = 0;
     struct dirent *entry;
-    while (result == 0 && (errno = 0, entry = readdir(directory))) {
-        bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+    while (all->count < ENTRIES_MAX && (errno = 0, entry = readdir(directory))) {
         const char *name = entry->d_name;
-        if (folder && (name[0] == '.') == hidden && strcmp(name, ".") != 0 &&
-            strcmp(name, "..") != 0)
-            result = add_name(names, name);
+        bool folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+        bool self = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+        if (!folder || self || (name[0] == '.') != hidden)
+            continue;
+        text_append_bytes(&all->text, name, strlen(name) + 1);
+        all->count++;
     }
-    if (result == 0 && errno)
-        result = fail(errno, "cannot list containers");
+    int number = all->count < ENTRIES_MAX ? errno : ENOMEM;
     closedir(directory);
-    if (names->count > 0)
-        qsort(names->items, names->count, sizeof(*names->items), compare_names);
-    return result;
+    return number ? fail(number, "cannot list containers") : sort_names(all);
 }
 
-static int each(const char *root, bool hidden, int (*visit)(void *context, struct state *state),
-                void *context)
+int state_open_root(struct state_root *all, const char *root, bool hidden)
 {
     autofree char *name = NULL;
+    *all = NO_STATE_ROOT;
     int result = name_root(root, &name);
     if (result < 0)
         return result;
-    autoclose int directory = open_root(name, false);
-    if (directory < 0)
-        return directory == -ENOENT && !error_is_set() ? 0 : directory;
-    struct names names = {0};
-    autofree char *base = NULL;
-    result = find_path(directory, &base);
-    if (result == 0)
-        result = read_names(directory, hidden, &names);
-    for (size_t i = 0; result == 0 && i < names.count; i++) {
-        autostate struct state state = NO_STATE;
-        result = open_entry(&state, directory, base, names.items[i]);
-        /* Removed since. */
-        if ((result == -ENOENT || result == -ENOTDIR) && !error_is_set())
-            result = 0;
-        else if (result == 0)
-            result = visit(context, &state);
-    }
-    free_names(&names);
-    return result;
+    int fd = open_root(name, false);
+    if (fd < 0)
+        return fd == -ENOENT && !error_is_set() ? 0 : fd;
+    all->fd = fd;
+    result = find_path(fd, &all->path);
+    return result < 0 ? result : read_names(all, hidden);
 }
 
-int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context)
+int state_open_below(struct state *state, const struct state_root *all, const char *name)
 {
-    return each(root, false, visit, context);
+    return open_entry(state, all->fd, all->path, name);
 }
 
-int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
-                      void *context)
+void state_close_root(struct state_root *all)
 {
-    return each(root, true, visit, context);
+    text_free(&all->text);
+    free(all->names);
+    free(all->path);
+    close_fd(&all->fd);
+    *all = NO_STATE_ROOT;
 }
 
 void state_release(struct state *state)

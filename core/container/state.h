@@ -13,6 +13,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/text.h"
 
 /* The entry of a container. */
 struct state {
@@ -55,13 +58,26 @@ int state_clear(struct state *state);
  * (recorded). */
 int state_remove(struct state *state);
 
-/* Call visit for each entry, in the order of their IDs. The entry is the callee's to use until it
- * returns. A negative result ends this, and is returned. Without the root there are none. */
-int state_each(const char *root, int (*visit)(void *context, struct state *state), void *context);
+/* The directory of all, and what is in it. */
+struct state_root {
+    int fd;             /* -1: there is none */
+    char *path;         /* absolute */
+    const char **names; /* of directories that may be entries, in their order */
+    size_t count;
+    struct text text; /* which they are in */
+};
+#define NO_STATE_ROOT ((struct state_root){.fd = -1})
 
-/* The same for entries whose names start with a dot, and so are no containers'. */
-int state_each_hidden(const char *root, int (*visit)(void *context, struct state *state),
-                      void *context);
+/* Open it and read its names; without it there are none. hidden: those that start with a dot, which
+ * are no containers', instead of the others. Returns 0 or a negative errno (recorded).
+ * Close it in any case. */
+int state_open_root(struct state_root *all, const char *root, bool hidden);
+void state_close_root(struct state_root *all);
+#define autostateroot __attribute__((cleanup(state_close_root)))
+
+/* Open one of these entries, as state_open() does. -ENOENT and -ENOTDIR are not recorded: it has
+ * been removed since. */
+int state_open_below(struct state *state, const struct state_root *all, const char *name);
 
 /* Let go of it. An entry that was claimed, and in which nothing was written, is removed. */
 void state_release(struct state *state);

@@ -25,6 +25,9 @@
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
 
+/* Milliseconds: many programs end before, and then so does all else. */
+#define LASTING 100
+
 /* Reap everything that has ended: the container's process, and orphans that came to us. Signals of
  * the same number are merged, so one SIGCHLD can stand for many children. */
 static int reap(struct supervision *supervision)
@@ -112,8 +115,14 @@ static int serve(struct supervision *supervision, int signals)
         struct pollfd *terminal = driver + DRIVER_EVENTS;
         int timeout =
             sooner(supervision_wait_driver(supervision, driver), relay_wait(relay, terminal));
-        if (poll(events, sizeof(events) / sizeof(events[0]), timeout) < 0 && errno != EINTR)
+        bool lasting = supervision->channel < 0 && !supervision->ended && !supervision->lasting &&
+                       (timeout < 0 || timeout > LASTING);
+        int count =
+            poll(events, sizeof(events) / sizeof(events[0]), lasting ? LASTING : timeout);
+        if (count < 0 && errno != EINTR)
             return fail(errno, "cannot wait for the container");
+        if (count == 0 && lasting)
+            supervision_last(supervision);
         /* The channel first: what the child had to say comes before its end. */
         int result = 0;
         if (events[0].revents)

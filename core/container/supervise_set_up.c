@@ -88,6 +88,10 @@ static int let_set_up(struct supervision *supervision)
         step("look for fields that are not applied");
         driver->setting_up(container->driver_context);
     }
+    /* The child has closed it, so here the kernel takes it apart: there is nothing else to do. */
+    if (container->overlay >= 0)
+        step("release the overlay of the own binary");
+    close_fd(&container->overlay);
     return result;
 }
 
@@ -270,7 +274,6 @@ static int begin_program(struct supervision *supervision)
             sys_pidfd_send_signal(supervision->child->pidfd, number);
     }
     int result = tell_running(supervision->container);
-
     if (result == 0 && supervision->container->detached)
         let_go(supervision);
     step("wait for the program's end");
@@ -317,6 +320,17 @@ int supervision_hear(struct supervision *supervision)
     default:
         return type < 0 ? type : fail(EPROTO, "message out of order from the container");
     }
+}
+
+void supervision_last(struct supervision *supervision)
+{
+    const struct container *container = supervision->container;
+    supervision->lasting = true;
+    step("release the configuration");
+    if (container->driver && container->driver->lasting)
+        container->driver->lasting(container->driver_context);
+    pages_release();
+    step("wait for the program's end");
 }
 
 int supervision_begin(struct supervision *supervision)

@@ -29,6 +29,7 @@ struct supervision {
     bool released;       /* it has been told to run the program */
     bool created;        /* it waits to be started, or runs, and is no longer ours */
     bool pid_file;       /* written */
+    bool lasting;        /* it has run for a while */
     bool ended;
     int status; /* wait status, once ended */
 };
@@ -39,6 +40,9 @@ int supervision_begin(struct supervision *supervision);
 
 /* The child has said something, or its end of the channel is closed. */
 int supervision_hear(struct supervision *supervision);
+
+/* The program has run for a while, and may do so for longer. */
+void supervision_last(struct supervision *supervision);
 
 /* What the driver waits for, DRIVER_EVENTS of them, and how long (driver.h). */
 int supervision_wait_driver(const struct supervision *supervision, struct pollfd *events);

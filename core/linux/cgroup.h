@@ -85,10 +85,13 @@ int cgroup_join(int directory, const char *path);
 struct cgroup_wish {
     const struct text_list *settings; /* FILE=VALUE, at most CGROUP_SETTINGS_MAX */
     bool only_enable;                 /* the controllers of the settings: do not write these yet */
-    bool exclusive;                   /* the cgroup must not be there */
-    bool present;                     /* the cgroup must be there */
-    bool join;                        /* move this process into it */
-    bool delegate;                    /* to this owner, as cgroups(7) has it */
+    /* Asked of each setting before it is written, when all controllers are there: can it be left
+     * out? NULL: none can. */
+    bool (*moot)(int directory, const char *setting);
+    bool exclusive; /* the cgroup must not be there */
+    bool present;   /* the cgroup must be there */
+    bool join;      /* move this process into it */
+    bool delegate;  /* to this owner, as cgroups(7) has it */
     uid_t owner;
     gid_t group;
     /* What else belongs to it, when the settings are written: if it fails, they are undone as well.

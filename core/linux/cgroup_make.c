@@ -191,6 +191,8 @@ static int write_settings(struct making *making)
     char file[64];
     for (size_t i = 0; i < settings->count; i++) {
         const char *value = cgroup_cut(settings->items[i], file, NULL);
+        if (making->wish->moot && making->wish->moot(level->fd, settings->items[i]))
+            continue;
         if (!level->created && read_file(level->fd, file, 65536, &making->old[i]) < 0)
             error_clear();
         int result = cgroup_write(level->fd, making->cgroup->path, file, value);

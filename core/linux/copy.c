@@ -23,6 +23,7 @@
 struct copying {
     const char *path; /* for messages */
     enum copy_manner manner;
+    dev_t device; /* of the topmost directory: what has another one is mounted there */
 };
 
 static int copy_directory(const struct copying *copying, int from, int to, int depth);
@@ -140,14 +141,13 @@ static int copy_directory(const struct copying *copying, int from, int to, int d
 {
     const char *path = copying->path;
     struct stat status;
-    struct stat parent;
     if (depth > DEPTH_MAX)
         return fail(ENAMETOOLONG, "cannot copy %s: directories are more than %d deep", path,
                     DEPTH_MAX);
     if (fstat(from, &status) < 0)
         return fail(errno, "cannot examine %s", path);
-    bool mounted =
-        depth > 0 && fstatat(from, "..", &parent, 0) == 0 && parent.st_dev != status.st_dev;
+    /* Not by "..", which leads to what is mounted on the topmost directory. */
+    bool mounted = depth > 0 && status.st_dev != copying->device;
     int result = mounted ? 0 : copy_entries(copying, from, to, depth);
     if (result < 0)
         return result;
@@ -160,6 +160,9 @@ static int copy_directory(const struct copying *copying, int from, int to, int d
 
 int copy_tree(int from, int to, const char *path, enum copy_manner manner)
 {
-    const struct copying copying = {path, manner};
+    struct stat status;
+    if (fstat(from, &status) < 0)
+        return fail(errno, "cannot examine %s", path);
+    const struct copying copying = {path, manner, status.st_dev};
     return copy_directory(&copying, from, to, 0);
 }

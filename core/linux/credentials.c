@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,8 +16,8 @@
 #include "core/linux/device.h"
 #include "core/linux/sys.h"
 
-/* libc's setgroups, setresuid and setresgid synchronise threads; with one thread they are the plain
- * system calls, and their errors are the kernel's. */
+/* The plain system calls, and not libc's, which block all signals around each, for the sake of
+ * threads that there are not. */
 
 /* EINVAL from set*id means that the id has no mapping in this user namespace. */
 static int fail_id(int number, const char *what, uint32_t id)
@@ -31,7 +30,7 @@ static int fail_id(int number, const char *what, uint32_t id)
 
 static int set_groups(const uint32_t *groups, size_t count)
 {
-    if (setgroups(count, groups) == 0)
+    if (sys_setgroups(count, groups) == 0)
         return 0;
     int number = errno;
     if (number == EPERM && count == 0)
@@ -51,9 +50,9 @@ int credentials_set(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t g
     int result = set_groups(groups, group_count);
     if (result < 0)
         return result;
-    if (setresgid(gid, gid, gid) < 0)
+    if (sys_setresgid(gid, gid, gid) < 0)
         return fail_id(errno, "gid", gid);
-    if (setresuid(uid, uid, uid) < 0)
+    if (sys_setresuid(uid, uid, uid) < 0)
         return fail_id(errno, "uid", uid);
     return 0;
 }
@@ -61,15 +60,15 @@ int credentials_set(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t g
 int credentials_become(const uint32_t *uid, const uint32_t *gid, bool lenient)
 {
     if (gid) {
-        if (setgroups(0, NULL) < 0 && !(lenient && errno == EPERM)) {
+        if (sys_setgroups(0, NULL) < 0 && !(lenient && errno == EPERM)) {
             int result = fail(errno, "cannot drop the additional groups");
             error_hint("setgroups is denied in this user namespace");
             return result;
         }
-        if (setresgid(*gid, *gid, *gid) < 0)
+        if (sys_setresgid(*gid, *gid, *gid) < 0)
             return fail_id(errno, "gid", *gid);
     }
-    if (uid && setresuid(*uid, *uid, *uid) < 0)
+    if (uid && sys_setresuid(*uid, *uid, *uid) < 0)
         return fail_id(errno, "uid", *uid);
     return 0;
 }
@@ -77,11 +76,11 @@ int credentials_become(const uint32_t *uid, const uint32_t *gid, bool lenient)
 int credentials_enter_root(void)
 {
     /* EINVAL: no root here (the caller's own id mapped to itself); then we stay who we are. */
-    if (setresgid(0, 0, 0) < 0 && errno != EINVAL)
+    if (sys_setresgid(0, 0, 0) < 0 && errno != EINVAL)
         return fail(errno, "cannot become group root of the user namespace");
-    if (setgroups(0, NULL) < 0 && errno != EPERM)
+    if (sys_setgroups(0, NULL) < 0 && errno != EPERM)
         return fail(errno, "cannot drop the caller's groups");
-    if (setresuid(0, 0, 0) < 0 && errno != EINVAL)
+    if (sys_setresuid(0, 0, 0) < 0 && errno != EINVAL)
         return fail(errno, "cannot become root of the user namespace");
     return 0;
 }

@@ -192,24 +192,42 @@ static int detach(int cgroup, int program)
     return sys_bpf(BPF_PROG_DETACH, &attributes, sizeof(attributes)) < 0 ? -errno : 0;
 }
 
+/* All that are there go; of a failure nothing is left. */
+static int detach_all(int cgroup, int program, const int *old, int count)
+{
+    int result = 0;
+    int gone = 0;
+    while (gone < count && (result = detach(cgroup, old[gone])) == 0)
+        gone++;
+    if (result == 0)
+        return 0;
+    while (gone > 0)
+        attach(cgroup, old[--gone], -1);
+    detach(cgroup, program);
+    return result;
+}
+
 /* One program is replaced in a single step. Of several, all of which must allow an access, the new
  * one is added first, and the others go then. */
 static int replace(int cgroup, int program)
 {
     uint32_t ids[ATTACHED_MAX];
+    int old[ATTACHED_MAX];
     int result = 0;
+    int opened = 0;
     int count = query(cgroup, ids);
     if (count < 0)
         return count;
-    if (count == 1) {
-        autoclose int old = open_program(ids[0]);
-        return old < 0 ? old : attach(cgroup, program, old);
+    for (; opened < count && result == 0; opened += result == 0) {
+        old[opened] = open_program(ids[opened]);
+        result = old[opened] < 0 ? old[opened] : 0;
     }
-    result = attach(cgroup, program, -1);
-    for (int i = 0; result == 0 && i < count; i++) {
-        autoclose int old = open_program(ids[i]);
-        result = old < 0 ? old : detach(cgroup, old);
-    }
+    if (result == 0)
+        result = attach(cgroup, program, count == 1 ? old[0] : -1);
+    if (result == 0 && count > 1)
+        result = detach_all(cgroup, program, old, count);
+    while (opened > 0)
+        close_fd(&old[--opened]);
     return result;
 }
 

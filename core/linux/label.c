@@ -31,8 +31,9 @@ int label_has_apparmor(int proc)
     char path[64];
     char text[8] = "";
     int result = own_path(proc, APPARMOR "current", path);
-    if (result == 0)
-        result = procfs_read(proc, path, text, sizeof(text));
+    if (result < 0)
+        return result;
+    result = procfs_read(proc, path, text, sizeof(text));
     if (result != -ENOENT && result != -EINVAL)
         return result < 0 ? result : 1;
     error_clear();
@@ -65,8 +66,12 @@ static int set(int proc, const char *file, const char *value)
 /* In words that name the label. */
 static int fail_label(int result, const char *module, const char *label)
 {
+    const struct error kept = *error_get();
     error_clear();
-    return fail(-result, "cannot use the %s %s", module, label);
+    fail(-result, "cannot use the %s %s", module, label);
+    if (kept.hint[0])
+        error_hint("%s", kept.hint);
+    return result;
 }
 
 int label_set_profile(int proc, const char *profile)

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
-#include <stdbool.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -14,12 +16,51 @@
 
 #include "core/base/error.h"
 #include "core/base/own.h"
+#include "core/linux/process.h"
+#include "core/linux/sys.h"
 
 int netlink_open(struct netlink *netlink)
 {
     *netlink = (struct netlink){.fd = -1};
     netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     return netlink->fd < 0 ? fail(errno, "cannot open a socket to the kernel's network set-up") : 0;
+}
+
+struct visit {
+    struct netlink *netlink;
+    int pidfd;
+};
+
+static int open_there(void *context)
+{
+    const struct visit *visit = context;
+    if (visit->pidfd >= 0 && sys_setns(visit->pidfd, CLONE_NEWNET) < 0)
+        return fail(errno, "cannot enter the network namespace of the container") < 0;
+    return netlink_open(visit->netlink) < 0;
+}
+
+int netlink_open_in(struct netlink *netlink, int pidfd)
+{
+    _Alignas(16) char stack[16384]; /* ample; what is not touched costs nothing */
+    struct visit visit = {netlink, pidfd};
+    autoprocess struct process visitor = NO_PROCESS;
+    uint64_t flags = CLONE_FILES | CLONE_VFORK | (pidfd < 0 ? CLONE_NEWNET : 0);
+    pid_t pid = process_clone_here(flags, open_there, &visit, stack, sizeof(stack), &visitor);
+    return pid < 0 || error_is_set() ? -EINVAL : 0;
+}
+
+/* Any socket tells. */
+int netlink_index(const struct netlink *netlink, const char *name)
+{
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    return ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+}
+
+bool netlink_has_index(const struct netlink *netlink, int index)
+{
+    struct ifreq request = {.ifr_ifindex = index};
+    return ioctl(netlink->fd, SIOCGIFNAME, &request) == 0;
 }
 
 int netlink_namespace(const struct netlink *netlink)

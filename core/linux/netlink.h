@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +17,22 @@ struct netlink {
 
 /* Open a socket in the present network namespace. Returns 0 or a negative errno (recorded). */
 int netlink_open(struct netlink *netlink);
+
+/* The same in the network namespace of another process; pidfd -1: in a new one, where nobody is. A
+ * child that shares everything goes there, while this process stands still, and stays here: it
+ * might not have the right to come back. */
+int netlink_open_in(struct netlink *netlink, int pidfd);
 void netlink_close(struct netlink *netlink);
 #define autonetlink __attribute__((cleanup(netlink_close)))
 
 /* The network namespace that the socket belongs to (SIOCGSKNS, Linux 4.10; needs CAP_NET_ADMIN
  * there). Returns a descriptor, close-on-exec, or a negative errno (recorded). */
 int netlink_namespace(const struct netlink *netlink);
+
+/* The number of an interface in that namespace; libc would ask in that of this process. Returns it
+ * or a negative errno (not recorded). And whether there is one of that number. */
+int netlink_index(const struct netlink *netlink, const char *name);
+bool netlink_has_index(const struct netlink *netlink, int index);
 
 /* Begin a request: type RTM_NEWLINK ..., flags NLM_F_CREATE ... beside those that every request
  * has, and its fixed header. */

@@ -13,7 +13,6 @@
 #include "core/linux/idmap.h"
 #include "core/linux/isolate.h"
 #include "core/linux/netlink.h"
-#include "core/linux/process.h"
 #include "core/linux/sys.h"
 
 /* What is furnished by sockets alone: one here, and one that was opened inside. */
@@ -89,22 +88,6 @@ static int connect_inside(const struct netns_wish *wish, struct site *site, int 
     return result;
 }
 
-static int open_inside(void *inside)
-{
-    return netlink_open(inside) < 0;
-}
-
-/* A child that shares everything opens a socket in a new namespace, while this process stands
- * still, and stays in the one where it is: which it might not have the right to enter again. */
-static int create_beside(struct netlink *inside)
-{
-    _Alignas(16) char stack[16384]; /* ample; what is not touched costs nothing */
-    autoprocess struct process child = NO_PROCESS;
-    pid_t pid = process_clone_here(CLONE_NEWNET | CLONE_FILES | CLONE_VFORK, open_inside, inside,
-                                   stack, sizeof(stack), &child);
-    return pid < 0 || error_is_set() ? -EINVAL : 0;
-}
-
 /* This process goes inside, where it keeps the namespace. */
 static int enter_new(const struct netns_wish *wish, struct netlink *inside)
 {
@@ -126,7 +109,7 @@ int netns_create(const struct netns_wish *wish)
     if ((wish->host || wish->move) && netlink_open(&site.host) < 0)
         return -EINVAL;
     step("create a network namespace");
-    int result = wish->enter ? enter_new(wish, &site.inside) : create_beside(&site.inside);
+    int result = wish->enter ? enter_new(wish, &site.inside) : netlink_open_in(&site.inside, -1);
     if (result < 0)
         return result;
     autoclose int netns = netlink_namespace(&site.inside);

@@ -75,15 +75,10 @@ static size_t address_size(const struct network_address *address)
     return address->family == AF_INET ? 4 : 16;
 }
 
-/* The number of an interface in the namespace of the netlink socket; libc would ask in that of this
- * process. Any socket tells. */
 static int find_index(struct netlink *netlink, const char *name)
 {
-    struct ifreq request = {0};
-    memcpy(request.ifr_name, name, strlen(name) + 1);
-    if (ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0)
-        return fail(errno, "cannot find the interface %s", name);
-    return request.ifr_ifindex;
+    int index = netlink_index(netlink, name);
+    return index < 0 ? fail(-index, "cannot find the interface %s", name) : index;
 }
 
 int network_add_veth(struct netlink *netlink, const char *name, const char *peer, int netns)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/base/error.h"
@@ -81,14 +80,6 @@ void network_device_free(struct network_device *device)
     device->count = 0;
 }
 
-/* 0: there is none of that name. */
-static int index_of(const struct netlink *netlink, const char *name)
-{
-    struct ifreq request = {0};
-    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-    return ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
-}
-
 /* The kernel would only look when the interface is there already. */
 static int choose_name(const struct netlink *to, const char *wanted, char name[IFNAMSIZ])
 {
@@ -99,10 +90,10 @@ static int choose_name(const struct netlink *to, const char *wanted, char name[I
         int size = snprintf(name, IFNAMSIZ, "%.*s%d%s", length, wanted, i, number + 2);
         if (size >= IFNAMSIZ)
             break;
-        if (!index_of(to, name))
+        if (netlink_index(to, name) < 0)
             return 0;
     }
-    if (number || index_of(to, name))
+    if (number || netlink_index(to, name) >= 0)
         return fail(EEXIST, "cannot move an interface to the name %s", wanted);
     return 0;
 }
@@ -131,9 +122,8 @@ static int add_address(struct netlink *netlink, int index, const struct interfac
 int network_device_move(struct network_device *device, struct netlink *from, struct netlink *to,
                         const char *name, bool up, bool *moved)
 {
-    const struct ifinfomsg header = {.ifi_family = AF_UNSPEC,
-                                     .ifi_index = device->index ? device->index
-                                                                : index_of(from, device->name)};
+    int index = device->index ? device->index : netlink_index(from, device->name);
+    const struct ifinfomsg header = {.ifi_family = AF_UNSPEC, .ifi_index = index};
     char chosen[IFNAMSIZ];
     autoclose int netns = netlink_namespace(to);
     *moved = false;
@@ -143,8 +133,13 @@ int network_device_move(struct network_device *device, struct netlink *from, str
     netlink_begin(from, RTM_NEWLINK, 0, &header, sizeof(header));
     netlink_put_u32(from, IFLA_NET_NS_FD, (uint32_t)netns);
     netlink_put_text(from, IFLA_IFNAME, chosen);
-    int answer = header.ifi_index ? netlink_talk(from) : -ENODEV;
+    int answer = index < 0 ? index : netlink_talk(from);
     if (answer < 0) {
+        /* The kernel moves it first, and renames it then: somebody may have taken the name. */
+        int there =
+            index < 0 || netlink_has_index(from, index) ? -1 : netlink_index(to, device->name);
+        *moved = there > 0;
+        device->index = there > 0 ? there : device->index;
         int result = fail(-answer, "cannot move the interface %s to another network namespace",
                           device->name);
         if (answer == -EINVAL)
@@ -153,7 +148,7 @@ int network_device_move(struct network_device *device, struct netlink *from, str
     }
     *moved = true;
     memcpy(device->name, chosen, sizeof(chosen));
-    device->index = index_of(to, device->name);
+    device->index = netlink_index(to, device->name);
     int result = 0;
     for (size_t i = 0; result == 0 && i < device->count; i++)
         result = add_address(to, device->index, &device->addresses[i]);

@@ -11,33 +11,17 @@
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
 
 #define PAGE       4096
-#define HEAP_PAGES 20
+#define HEAP_PAGES 16
 #define STACK_USED (3 * PAGE) /* below a caller, by what it has done before */
 #define STACK_SIZE (6 * PAGE) /* what it needs after that */
-
-/* Of the linker: the whole program. */
-extern char __executable_start[];
-extern char edata[];
 
 /* The piece that the heap begins with; bit N of free_pages: its page N is not in use. */
 static char *heap;
 static uint32_t free_pages;
-
-static void populate(uintptr_t from, uintptr_t behind, int advice)
-{
-    from &= ~(uintptr_t)(PAGE - 1);
-    madvise((void *)from, behind - from, advice); /* NOLINT(performance-no-int-to-ptr) */
-}
-
-void pages_code(void)
-{
-    populate((uintptr_t)__executable_start, (uintptr_t)edata, MADV_POPULATE_READ);
-}
 
 #ifdef __GLIBC__
 static void begin_heap(void)
@@ -63,21 +47,25 @@ static void begin_heap(void)
 
 void pages_begin(void)
 {
-    if (getauxval(AT_PAGESZ) != PAGE)
-        return;
-    pages_code();
-    begin_heap();
+    if (getauxval(AT_PAGESZ) == PAGE)
+        begin_heap();
 }
 
-int pages_new_stack(int (*run)(void *argument), void *argument)
+static __attribute__((noinline)) int run_below(int (*run)(void *argument), void *argument)
 {
     char used[STACK_USED];
-    uintptr_t begin = (uintptr_t)&used;
-    populate(begin - STACK_SIZE, begin, MADV_POPULATE_WRITE);
     int result = run(argument);
     /* Nobody reads it, but there it is to be. */
     __asm__ volatile("" : : "r"(&used) : "memory");
     return result;
+}
+
+int pages_new_stack(int (*run)(void *argument), void *argument)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1);
+    madvise((void *)(here - STACK_USED - STACK_SIZE), /* NOLINT(performance-no-int-to-ptr) */
+            STACK_SIZE + PAGE, MADV_POPULATE_WRITE);
+    return run_below(run, argument);
 }
 
 void pages_release(void)

@@ -8,12 +8,9 @@
  */
 #pragma once
 
-/* For a command that has much to do: its code, and the first pages of the heap, in one piece.
- * Before anything is allocated. */
+/* For a command that has much to do: the first pages of the heap, in one piece. Before anything is
+ * allocated. */
 void pages_begin(void);
-
-/* The code, for a child: a fork leaves that out. */
-void pages_code(void);
 
 /* Call run(argument), after a fork, with a stack that begins where nothing has been written to:
  * what has would be copied, page by page. Returns what it does. */

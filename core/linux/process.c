@@ -165,15 +165,25 @@ void process_all_signals(sigset_t *set)
     memset(set, 0xff, sizeof(*set));
 }
 
-int process_reset_signals(void)
+void process_reset_actions(void)
 {
     for (int number = 1; number <= 64; number++)
         sys_default_action(number);
+}
+
+int process_unblock_signals(void)
+{
     sigset_t none;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return fail(errno, "cannot unblock signals");
     return 0;
+}
+
+int process_reset_signals(void)
+{
+    process_reset_actions();
+    return process_unblock_signals();
 }
 
 /* Signals that this process has caught, bit N - 1 for signal N. */

@@ -64,6 +64,10 @@ void process_all_signals(sigset_t *set);
  * negative errno (recorded). */
 int process_reset_signals(void);
 
+/* The two halves of that. */
+void process_reset_actions(void);
+int process_unblock_signals(void);
+
 /* sigaction(2) with a handler, and the one way to install one: process_uncatch() then knows,
  * without asking for every signal, which ones to give their default action. Returns 0 or -1
  * (errno). */

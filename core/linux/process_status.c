@@ -255,6 +255,7 @@ int process_stat_parse(const char *text, struct process_stat *stat)
     stat->flags = (unsigned)values[9];
     stat->ticks = (uint64_t)values[14] + (uint64_t)values[15];
     stat->nice = (int)values[19];
+    stat->threads = (int)values[20];
     stat->start = (uint64_t)values[22];
     stat->priority = (unsigned)values[40];
     stat->policy = (unsigned)values[41];

@@ -86,6 +86,7 @@ struct process_stat {
     unsigned flags; /* the kernel's PF_* */
     uint64_t ticks; /* of processor time: clock ticks in user and in kernel mode */
     int nice;
+    int threads;       /* the first one counts also when it has ended, and the others have not */
     uint64_t start;    /* clock ticks since the boot */
     unsigned priority; /* of real-time policies */
     unsigned policy;   /* SCHED_OTHER ... */

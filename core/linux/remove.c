@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,18 @@ static int move_up(int top, int directory, const char *name, unsigned long *move
     }
 }
 
+/* Is it one that the next round looks into? Others of such a name are of whoever was here before:
+ * one that had to give up, or somebody hostile. */
+static bool is_on_its_way(const char *name, unsigned long moved)
+{
+    char heap[32];
+    if (!starts_with(name, HEAP))
+        return false;
+    unsigned long number = strtoul(name + strlen(HEAP), NULL, 10);
+    snprintf(heap, sizeof(heap), HEAP "%lu", number);
+    return number < moved && strcmp(name, heap) == 0;
+}
+
 /* Take everything out of a directory below the topmost one, or that itself. Returns 0 or a negative
  * errno; *again: there is something to be done once more. */
 static int empty(int top, int fd, bool is_top, unsigned long *moved, bool *again)
@@ -57,7 +70,7 @@ static int empty(int top, int fd, bool is_top, unsigned long *moved, bool *again
             continue;
         if (errno != ENOTEMPTY && errno != EEXIST)
             result = -errno;
-        else if (!is_top || !starts_with(name, HEAP))
+        else if (!is_top || !is_on_its_way(name, *moved))
             result = move_up(top, dirfd(folder), name, moved);
     }
     if (result == 0 && errno)

@@ -70,6 +70,11 @@
 #define TIOCGPTPEER 0x5441
 #endif
 
+/* statfs(2) of a pidfd, Linux 6.9: linux/magic.h */
+#ifndef PIDFS_MAGIC
+#define PIDFS_MAGIC 0x50494446
+#endif
+
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
@@ -164,6 +169,21 @@ static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 #else
     return (int)syscall(436, first, last, flags);
 #endif
+}
+
+static inline int sys_setgroups(size_t count, const uint32_t *groups)
+{
+    return (int)syscall(SYS_setgroups, count, groups);
+}
+
+static inline int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+    return (int)syscall(SYS_setresuid, real, effective, saved);
+}
+
+static inline int sys_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+    return (int)syscall(SYS_setresgid, real, effective, saved);
 }
 
 static inline int sys_setns(int fd, int type)

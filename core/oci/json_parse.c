@@ -59,12 +59,35 @@ static bool is_digit(const struct source *source, size_t offset)
     return offset < source->length && source->text[offset] >= '0' && source->text[offset] <= '9';
 }
 
-/* What may not stand at that place outside of strings, or NULL. json-c takes 'a', NaN, "1." and
- * -01. */
+/* The same of a number that begins there. json-c takes 00 and -01, and makes the largest number
+ * that it knows of a larger one. */
+static const char *find_number_fault(const struct source *source, size_t i)
+{
+    static const char limits[2][21] = {"18446744073709551615", "9223372036854775808"};
+    bool negative = source->text[i] == '-';
+    const char *limit = limits[negative];
+    size_t first = i + negative;
+    size_t end = first;
+
+    if (!is_digit(source, first) || (i > 0 && strchr("0123456789+-.eE", source->text[i - 1])))
+        return NULL;
+    while (is_digit(source, end))
+        end++;
+
+    size_t length = end - first;
+    bool whole = end == source->length || !strchr(".eE", source->text[end]);
+
+    if (length > 1 && source->text[first] == '0')
+        return "leading zero";
+    if (whole && (length > strlen(limit) ||
+                  (length == strlen(limit) && memcmp(source->text + first, limit, length) > 0)))
+        return "not of 64 bits";
+    return NULL;
+}
+
+/* What may not stand at that place outside of strings, or NULL. json-c takes 'a', NaN and "1.". */
 static const char *find_fault(const struct source *source, size_t i)
 {
-    char before = i > 0 ? source->text[i - 1] : ' ';
-
     switch (source->text[i]) {
     case '\0':
         return "NUL byte";
@@ -78,13 +101,8 @@ static const char *find_fault(const struct source *source, size_t i)
         return "unexpected character";
     case '.':
         return is_digit(source, i + 1) ? NULL : "no digit behind the decimal point";
-    case '-':
-        if (before != 'e' && before != 'E' && source->length - i > 1 &&
-            source->text[i + 1] == '0' && is_digit(source, i + 2))
-            return "leading zero";
-        return NULL;
     default:
-        return NULL;
+        return find_number_fault(source, i);
     }
 }
 

@@ -9,9 +9,9 @@ struct json_object;
 #define SPEC_PIDS_LIMIT 32768
 
 enum spec_form {
-    SPEC_PLAIN = 0,    /* for root */
-    SPEC_ROOTLESS = 1, /* user namespace, mapped for the caller */
-    SPEC_NESTED = 2,   /* inside a container: /proc and /sys bound from outside */
+    SPEC_PLAIN = 0,     /* for root */
+    SPEC_ROOTLESS = 1,  /* user namespace, mapped for the caller */
+    SPEC_NESTED = 2,    /* inside a container: /proc and /sys bound from outside */
     SPEC_UNLIMITED = 4, /* without limits, and without the filter of devices */
     SPEC_NESTED_ROOTLESS = SPEC_NESTED | SPEC_ROOTLESS,
 };

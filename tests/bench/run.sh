@@ -197,4 +197,6 @@ if [ -x "$shimbox" ]; then
     python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$(realpath -m "${SMALL:-build/small/shimbox}")" "$shimbox"
     python3 "$here/boot.py" "$tools" "$work" "${BOOT_ROUNDS:-3}" "$shimbox"
+    # The machine has the binary of the build.
+    [ "$shimbox" != "$top/build/shimbox" ] || python3 "$here/smallest.py"
 fi

@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -113,12 +116,52 @@ static void test_depth_is_limited(void **state)
     assert_int_equal(copy_tree(from, to, "from", COPY_EXACT), -ENAMETOOLONG);
 }
 
+/* In a user namespace without ids nothing can be given away, and no device be made. */
+static int copy_as_nobody(enum copy_manner manner)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unshare(CLONE_NEWUSER) < 0 ? 99 : -copy_tree(from, to, "from", manner));
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void test_lenient(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    write_file(from, "file", "hello", 0644);
+    assert_int_equal(mkdirat(from, "sub", 0755), 0);
+    assert_int_equal(fchmodat(from, ".", 0755, 0), 0);
+    assert_int_equal(fchmodat(to, ".", 0777, 0), 0);
+    assert_int_equal(fchownat(from, "file", 7, 8, 0), 0);
+    assert_int_equal(symlinkat("file", from, "link"), 0);
+    assert_int_equal(mknodat(from, "null", S_IFCHR | 0666, makedev(1, 3)), 0);
+    assert_int_not_equal(copy_as_nobody(COPY_EXACT), 0);
+    error_clear();
+    close(to);
+    to = open_folder("other");
+    assert_int_equal(fchmodat(to, ".", 0777, 0), 0);
+    assert_int_equal(copy_as_nobody(COPY_LENIENT), 0);
+    struct stat status;
+    assert_int_equal(fstatat(to, "file", &status, 0), 0);
+    assert_int_equal(status.st_mode, S_IFREG | 0644);
+    assert_int_equal(status.st_size, 5);
+    assert_int_equal(fstatat(to, "sub", &status, 0), 0);
+    assert_int_equal(fstatat(to, "link", &status, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(fstatat(to, "null", &status, 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_replaced_or_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth_is_limited, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lenient, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

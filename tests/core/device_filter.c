@@ -3,9 +3,13 @@
  */
 #include "tests/core/test.h"
 
+#include <errno.h>
 #include <linux/bpf.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "core/linux/device_filter.h"
 
@@ -195,12 +199,126 @@ static void each_kind_of_access_for_itself(void **state)
         {CHAR, 7, 2, DEVICE_READ | DEVICE_WRITE, false}, );
 }
 
+/* Of core/base/error.h, which fail_msg() excludes. */
+bool error_is_set(void);
+void error_clear(void);
+
+/* A cgroup with programs, which are known by their ids; descriptors are ids, and a bit more. */
+#define OPEN    1000
+#define PROGRAM 99
+
+static struct {
+    uint32_t ids[8];
+    unsigned count;
+    int calls[64];     /* of each command */
+    int refused;       /* this command */
+    int refused_after; /* so many of them */
+} cgroup;
+
+static long take_out(uint32_t id)
+{
+    for (unsigned i = 0; i < cgroup.count; i++) {
+        if (cgroup.ids[i] != id)
+            continue;
+        cgroup.ids[i] = cgroup.ids[--cgroup.count];
+        return 0;
+    }
+    errno = ENOENT;
+    return -1;
+}
+
+static long answer(int command, union bpf_attr *attributes)
+{
+    if (command == cgroup.refused && cgroup.calls[command]++ == cgroup.refused_after) {
+        errno = EPERM;
+        return -1;
+    }
+    switch (command) {
+    case BPF_PROG_QUERY:
+        attributes->query.prog_cnt = cgroup.count;
+        memcpy((void *)(uintptr_t)attributes->query.prog_ids, cgroup.ids,
+               cgroup.count * sizeof(*cgroup.ids));
+        return 0;
+    case BPF_PROG_GET_FD_BY_ID:
+        return OPEN + (long)attributes->prog_id;
+    case BPF_PROG_DETACH:
+        return take_out(attributes->attach_bpf_fd - OPEN);
+    case BPF_PROG_ATTACH:
+        if (attributes->attach_flags & BPF_F_REPLACE && take_out(attributes->replace_bpf_fd - OPEN))
+            return -1;
+        cgroup.ids[cgroup.count++] = attributes->attach_bpf_fd - OPEN;
+        return 0;
+    default:
+        errno = EINVAL;
+        return -1;
+    }
+}
+
+/* In place of libc's: nothing else of core's is called here. */
+long syscall(long number, ...)
+{
+    va_list arguments;
+
+    assert_int_equal(number, SYS_bpf);
+    va_start(arguments, number);
+    int command = va_arg(arguments, int);
+    union bpf_attr *attributes = va_arg(arguments, union bpf_attr *);
+    va_end(arguments);
+    return answer(command, attributes);
+}
+
+static void fill(unsigned count, int refused, int after)
+{
+    memset(&cgroup, 0, sizeof(cgroup));
+    for (unsigned i = 0; i < count; i++)
+        cgroup.ids[cgroup.count++] = i + 1;
+    cgroup.refused = refused;
+    cgroup.refused_after = after;
+}
+
+static void the_new_one_takes_the_place_of_all(void **state)
+{
+    (void)state;
+    for (unsigned count = 0; count < 4; count++) {
+        fill(count, -1, 0);
+        assert_int_equal(device_filter_attach(3, OPEN + PROGRAM), 0);
+        assert_int_equal(cgroup.count, 1);
+        assert_int_equal(cgroup.ids[0], PROGRAM);
+    }
+}
+
+static void a_failure_changes_nothing(void **state)
+{
+    static const int commands[] = {BPF_PROG_QUERY, BPF_PROG_GET_FD_BY_ID, BPF_PROG_ATTACH,
+                                   BPF_PROG_DETACH};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        int last = commands[i] == BPF_PROG_QUERY || commands[i] == BPF_PROG_ATTACH ? 1 : 3;
+
+        for (int after = 0; after < last; after++) {
+            uint32_t sum = 0;
+
+            fill(3, commands[i], after);
+            assert_int_equal(device_filter_attach(3, OPEN + PROGRAM), -EPERM);
+            assert_true(error_is_set());
+            error_clear();
+            for (unsigned at = 0; at < cgroup.count; at++)
+                sum += cgroup.ids[at];
+            assert_int_equal(cgroup.count, 3);
+            assert_int_equal(sum, 1 + 2 + 3);
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_default_devices_without_rules),
         cmocka_unit_test(later_rules_override),
         cmocka_unit_test(each_kind_of_access_for_itself),
+        cmocka_unit_test(the_new_one_takes_the_place_of_all),
+        cmocka_unit_test(a_failure_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,8 +68,7 @@ static void ended(void *context, int wait_status)
 
 static int await(void *context, struct pollfd events[DRIVER_EVENTS])
 {
-    events[0] =
-        (struct pollfd){.fd = ((const struct play *)context)->answers[0], .events = POLLIN};
+    events[0] = (struct pollfd){.fd = ((const struct play *)context)->answers[0], .events = POLLIN};
     return -1;
 }
 

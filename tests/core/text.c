@@ -140,6 +140,48 @@ static void test_printable(void **state)
     assert_int_equal(text_printable("abc", NULL, 0), 0);
 }
 
+static void test_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t milliseconds;
+    } rows[] = {
+        {"0", 0},
+        {"0s", 0},
+        {"1ns", 1},
+        {"999us", 1},
+        {"1500us", 1},
+        {"1ms", 1},
+        {"0.5s", 500},
+        {"25s", 25000},
+        {"1m", 60000},
+        {"1m30s", 90000},
+        {"1h", 3600000},
+        {".5m", 30000},
+        {"1.s", 1000},
+        {"5m5ms", 300005},
+        {"1s1s", 2000},
+        {"86399.999s", 86399999},
+        {"86400s", 86400000},
+    };
+    static const char *const none[] = {
+        "",      "1",  "s",    "-1s",  "+1s",    "1 s", " 1s", "1s ",  "1d",    "1S", "1s1",
+        "1..5s", ".s", "0x1s", "1e3s", "1.2.3s", "nan", "inf", "infs", "1m 2s", "00", "5µs"};
+    static const char *const many[] = {"86400001ms", "25h", "24h1ms", "99999999999999999999h"};
+    int64_t found;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(parse_duration(rows[i].text, 86400000, &found), 0);
+        assert_int_equal(found, rows[i].milliseconds);
+    }
+    found = 7;
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_int_equal(parse_duration(none[i], 86400000, &found), -EINVAL);
+    for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
+        assert_int_equal(parse_duration(many[i], 86400000, &found), -ERANGE);
+    assert_int_equal(found, 7);
+}
+
 static void test_distance(void **state)
 {
     (void)state;
@@ -176,7 +218,7 @@ int main(void)
         cmocka_unit_test(test_text),      cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_json),      cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_printable), cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list),      cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,47 @@ static void write_bytes(const struct state *state, const char *name, const uint8
     close(fd);
 }
 
+static bool is_same(const struct record_process *one, const struct record_process *other)
+{
+    return one->pid == other->pid && one->start == other->start && one->inode == other->inode;
+}
+
+static void check_same(const struct record *one, const struct record *other)
+{
+    if (strcmp(one->id, other->id) != 0 || strcmp(one->version, other->version) != 0 ||
+        strcmp(one->bundle, other->bundle) != 0 || strcmp(one->rootfs, other->rootfs) != 0 ||
+        strcmp(one->cgroup, other->cgroup) != 0 || strcmp(one->created, other->created) != 0 ||
+        strcmp(one->boot, other->boot) != 0 || one->cgroup_inode != other->cgroup_inode ||
+        one->owner != other->owner || one->ready != other->ready ||
+        !is_same(&one->init, &other->init) || !is_same(&one->runner, &other->runner))
+        abort();
+}
+
+/* What is read in one pass is what the parser reads; which alone takes a blank in front. */
+static void check_quick(struct state *state, const uint8_t *data, size_t size, bool brief)
+{
+    struct record quick, slow;
+    char *text = malloc(size + 2);
+
+    if (!text)
+        abort();
+    memcpy(text + 1, data, size);
+    text[0] = ' ';
+    text[size + 1] = '\0';
+    write_bytes(state, "state.json", (const uint8_t *)text, size + 1);
+    if (!record_parse_quickly(&quick, ID, text + 1, size, brief)) {
+        if (memcmp(text + 1, data, size) != 0)
+            abort();
+    } else if (record_read(state, &slow) == 0) {
+        check_same(&quick, &slow);
+        record_free(&slow);
+    } else if (!brief) {
+        abort();
+    }
+    error_clear();
+    free(text);
+}
+
 static void check_note(const struct state *state)
 {
     autotext struct text text = {0};
@@ -99,6 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_bytes(&state, "cgroup", data, size);
     check_note(&state);
     error_clear();
+    check_quick(&state, data, size, false);
+    check_quick(&state, data, size, true);
     write_bytes(&state, "state.json", data, size);
 
     int result = record_read(&state, &record);

@@ -8,6 +8,7 @@ All of it in a network namespace of this file's own; what is in the container's 
 import ctypes
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 
@@ -120,6 +121,32 @@ class NetDevices(LifecycleTest):
         self.assertEqual(seen(other.pid)["eth1"][3], self.wanted)
         self.assertEqual(set(self.here()), {"two0"})
         self.good("delete", "c")
+
+    def test_name_is_taken(self):
+        """By somebody, between looking and moving: the kernel has moved it by then, and it comes back."""
+        other = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 99"], stdout=subprocess.PIPE)
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        self.addCleanup(other.stdout.close)
+        other.stdout.readline()
+        self.write(self.configured({"one0": {"name": "eth0"}}, path=f"/proc/{other.pid}/ns/net"))
+        trace = f"{self.dir}/trace"
+        # Every request to the kernel comes late. What is told of a step is told at its end.
+        before = "enter the network namespace of the container"
+        with open(trace, "w+", encoding="utf-8") as file, subprocess.Popen(
+                ["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto", "-e", "inject=sendto:delay_enter=1s",
+                 self.shimbox, "--trace", "--root", self.root, "create", "-b", self.bundle, "c"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file) as process:
+            self.wait_for(lambda: before in pathlib.Path(trace).read_text(), "the step")
+            subprocess.run(["nsenter", "-t", str(other.pid), "-n", "ip", "link", "add", "eth0", "type", "veth", "peer",
+                            "eth9"], check=True)
+            self.assertEqual(process.wait(30), 1)
+            text = pathlib.Path(trace).read_text()
+        self.assertIn("/linux/netDevices/one0: cannot move the interface one0 to another network namespace: "
+                      "File exists", text)
+        self.assertEqual(set(seen(other.pid)), {"eth0", "eth9"} | self.always)
+        self.assertEqual(self.here(), self.mine())
+        self.assertEqual(os.listdir(self.root), [])
 
     def test_run(self):
         """The program sees them, and they come back when it cannot be executed."""

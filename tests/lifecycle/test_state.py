@@ -40,12 +40,18 @@ class State(LifecycleTest):
         # On disk.
         record = self.record("c")
         self.assertEqual(record["version"], 1)
-        self.assertEqual(record["init"], {"pid": pid, "start": process_start(pid)})
+        pidfd = os.pidfd_open(pid)
+        self.addCleanup(os.close, pidfd)
+        self.assertEqual(record["init"], {"pid": pid, "start": process_start(pid), "inode": os.fstat(pidfd).st_ino})
         self.assertEqual(record["boot"], pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         folder, file = os.stat(f"{self.root}/c"), os.stat(f"{self.root}/c/state.json")
         self.assertEqual((stat.S_IMODE(folder.st_mode), stat.S_IMODE(file.st_mode)), (0o700, 0o600))
         self.assertEqual((folder.st_uid, file.st_uid), (os.geteuid(),) * 2)
-        self.good("delete", "c")
+        # Once the program runs, it stays as it is.
+        self.good("start", "c")
+        self.assertEqual(self.record("c"), record)
+        self.assertEqual(stat.S_IMODE(os.stat(f"{self.root}/c/state.json").st_mode), 0o400)
+        self.good("delete", "--force", "c")
 
     def test_without_annotations(self):
         self.create("c")

@@ -294,6 +294,22 @@ static void try_climb(char **arguments)
     tell_result(NULL, result);
 }
 
+// Directories in one another, each with a file; the working directory is the last one.
+static void try_dig(char **arguments)
+{
+    int64_t levels = parse_number(arguments[1]);
+    long result = chdir(arguments[0]);
+
+    for (int64_t i = 0; i < levels && result == 0; i++) {
+        result = mkdir("d", 0700);
+        if (result == 0)
+            result = chdir("d");
+        if (result == 0)
+            result = mknod("f", S_IFREG | 0600, 0);
+    }
+    tell_result(NULL, result);
+}
+
 // One line of mountinfo, see proc_pid_mountinfo(5): numbers, root, target, options, tags up to a
 // lone hyphen, type, source, options of the file system.
 struct mount_line {
@@ -401,5 +417,6 @@ const struct fact file_facts[] = {
     {"mountfs", 2, 2, try_mountfs}, {"remount-rw", 1, 1, try_remount},
     {"unmount", 1, 1, try_unmount}, {"chroot", 1, 1, try_chroot},
     {"mounts", 0, 0, tell_mounts},  {"mount", 1, 1, tell_mount},
-    {"climb", 1, 1, try_climb},     {NULL, 0, 0, NULL},
+    {"climb", 1, 1, try_climb},     {"dig", 2, 2, try_dig},
+    {NULL, 0, 0, NULL},
 };

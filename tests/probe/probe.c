@@ -42,6 +42,7 @@
 //   remount-rw=PATH  unmount=PATH  chroot=PATH  unshare=FLAGS (a number)  sethostname=NAME
 //   kill=PID,SIGNAL  setgroups=GID  setuid=UID  setgid=GID  raise-cap=NUMBER  raise-ambient=NUMBER
 //   climb=DIR      makes DIR, a chroot to it, `..` a hundred times, and a chroot to that
+//   dig=DIR,N      makes N directories below DIR, each in the one before and with a file
 //   reenter=PATH (P) unmounts PATH, then enters its own mount namespace, opened before: .unmount=
 //                  .enter=
 //   tiocsti=FD     pushes one byte into a terminal's input

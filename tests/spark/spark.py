@@ -37,6 +37,27 @@ class Answer:
         return f"status {self.status}\nstdout: {self.stdout[:2000]}\nstderr: {self.stderr[:4000]}"
 
 
+def picture(top):
+    """All that is in there: ids, modes, sizes, times."""
+    found = {}
+    for path, directories, files in os.walk(top):
+        for name in [".", *directories, *files]:
+            status = os.lstat(f"{path}/{name}")
+            found[f"{path}/{name}"] = (status.st_mode, status.st_uid, status.st_gid, status.st_size,
+                                       status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+def give_away(top, first):
+    """All in there belongs to the ids from `first` on: what was 0's to the first of them, and so on."""
+    paths = [top] + [f"{path}/{name}" for path, directories, files in os.walk(top) for name in directories + files]
+    for path in paths:
+        status = os.lstat(path)
+        os.chown(path, first + status.st_uid, first + status.st_gid, follow_symlinks=False)
+        if not os.path.islink(path):
+            os.chmod(path, status.st_mode & 0o7777) # which takes set-uid bits away
+
+
 class SparkTest(ContainerTest):
     """Each test has a state directory and a place for changes, both empty in the end."""
 
@@ -63,7 +84,7 @@ class SparkTest(ContainerTest):
         for folder in ("state", "scratch", "user-state", "user-scratch"):
             path = pathlib.Path(self.dir, folder)
             found |= {f"{folder}/{entry.name}" for entry in path.iterdir()} if path.exists() else set()
-        return found | {f"cgroup {path}" for path in pathlib.Path("/sys/fs/cgroup").glob("**/spark-*")}
+        return found
 
     def command(self, options, *program, source=None, as_user=False):
         """The command line of a call. options: words, or one text of them."""

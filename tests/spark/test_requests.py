@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from spark import FULL, MIB, SparkTest, parse_facts
+from spark import DEBUG, FULL, MIB, SparkTest, parse_facts, skip_loudly
 
 LINE_MAX = 16 * MIB
 
@@ -176,7 +176,7 @@ class Requests(SparkTest):
 
     def test_large(self):
         """Answers of any size, whole, and a request that is too long."""
-        sizes = (0, 1, 2, 3, 49151, 49152, 49153, 100000, 3 * MIB)
+        sizes = (0, 1, 2, 3, 49151, 49152, 49153, MIB)
         requests = b"".join(line(id=size, args=["/bin/head", "-c", str(size), "/dev/urandom"]) for size in sizes)
         requests += line(id="text", args=["/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do echo aé$i; "
                                           "i=$((i+1)); done"])
@@ -188,8 +188,8 @@ class Requests(SparkTest):
             self.assertEqual((found["id"], len(data)), (size, size))
         self.assertEqual(answers[len(sizes) + 1]["output"], "".join(f"aé{i}\n" for i in range(20000)))
         long = b'{"id":1,"input":"' + b"x" * LINE_MAX + b'"}\n'
-        answers = self.serve(long + line(id=2, args=["/bin/true"]) + long.replace(b"x", b"yy") + line(id=4, args=["/bin/true"]))
-        self.assertEqual([answers[i]["exit"] for i in (1, 2, 3, 4)], [125, 0, 125, 0])
+        answers = self.serve(long + line(id=2, args=["/bin/true"]))
+        self.assertEqual([answers[i]["exit"] for i in (1, 2)], [125, 0])
         self.assertEqual(answers[1]["error"], f"a request has at most {LINE_MAX} bytes (use input_file)")
         fits = b'{"args":["/bin/wc","-c"],"input":"' + b"x" * (LINE_MAX - 36) + b'"}'
         self.assertEqual(len(fits), LINE_MAX)
@@ -311,12 +311,14 @@ class Requests(SparkTest):
 
     def test_flat(self):
         """Memory does not grow with what goes through."""
+        if DEBUG:
+            skip_loudly(self, "debug build: the sanitizer keeps what is freed")
         process = self.begin_service()
         peaks = []
         file = pathlib.Path(self.dir, "large")
         with open(file, "wb") as large:
-            large.truncate(48 * MIB)
-        for size in (1, 1, 32):
+            large.truncate(12 * MIB)
+        for size in (1, 1, 12):
             self.ask(process, id=size, args=["/bin/head", "-c", str(size * MIB)], input_file=str(file))
             self.assertEqual(json.loads(process.stdout.readline())["bytes"]["output"], size * MIB)
             pids = [process.pid, *children_of(process.pid)]

@@ -15,7 +15,7 @@ import image
 TOP, VM = image.TOP, image.VM
 # What of the project is unpacked on the disk, below /src.
 PROJECT = ("tests", "build.sh", "build/shimbox", "build/tests/probe", "build/tests/deny",
-           "build/test-shimbox")
+           "build/tests/stepper", "build/test-shimbox")
 EMULATOR = "qemu-system-x86_64"
 
 
@@ -88,6 +88,8 @@ class Row:
             command = ["bats", "--formatter", "tap", *(["-f", "|".join(names)] if names else []), file]
         else:
             command = ["python3", "tests/lib/tap.py", file, *names]
+        if full and where == "disk":
+            command = ["env", "TEST_FULL=1", *command]
         seconds = SECONDS_FULL if full else SECONDS
         self.job = Job(where, f"{kernel}.{path.stem}", seconds, command)
 

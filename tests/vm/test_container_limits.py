@@ -79,9 +79,14 @@ class Limits(Containers):
                       result.stderr)
 
     def test_little_memory(self):
-        """The set-up is not what a limit is for."""
+        """The set-up is not what a limit is for. Each processor keeps up to 128 KiB charged in reserve, which
+        the kernel takes back too late for a set-up that has been on both: so there are some tries."""
         self.keep_top()
-        self.assertEqual(self.ask(self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10}))["uid"], "0")
+        config = self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10})
+        results = []
+        while len(results) < 10 and (not results or results[-1].status == 137):
+            results.append(self.finish(self.start(config), 120))
+        self.assertEqual((results[-1].status, results[-1].facts.get("uid")), (0, "0"), results)
 
     def test_check_before(self):
         self.keep_top()
@@ -280,6 +285,21 @@ class Update(Containers, LifecycleTest):
                 self.update({**resources, **last}, "cannot set memory.nothing of cgroup")
         self.update({"cpu": {"cpus": "4000"}, "memory": {"limit": MIB}}, "cannot set cpuset.cpus of cgroup")
         self.update({"pids": {"limit": 3}, "unified": {"nothing.max": "1"}}, "there is no controller nothing")
+        self.good("delete", "--force", "c")
+
+    def test_without_swap(self):
+        """A kernel that counts no swap has no file for it: a limit that means nothing then is left out, also
+        where the controller comes with it."""
+        hidden = ["strace", "-qq", "-o", "/dev/null", "-P", "memory.swap.max", "-e", "trace=faccessat,openat",
+                  "-e", "inject=faccessat,openat:error=ENOENT"]
+        self.begin()
+        self.assertFalse((self.top / "a/memory.max").exists())
+        self.good("update", "--memory", "64m", "--memory-swap", "64m", "c", prefix=hidden)
+        self.assertEqual((self.value("memory.max"), self.value("memory.swap.max")), (str(64 * MIB), "max"))
+        # One that means something is not.
+        self.bad("cannot set memory.swap.max of cgroup", "update", "--memory", "32m", "--memory-swap", "64m", "c",
+                 prefix=hidden)
+        self.assertEqual(self.value("memory.max"), str(64 * MIB))
         self.good("delete", "--force", "c")
 
     @staticmethod
