@@ -113,7 +113,7 @@ setup() {
         grep -qE "^$row +[0-9.]+  \|( +([0-9.]+|-)){3}$" <<<"$stdout" || { show_run; false; }
     done
     for row in floor --requests "--requests --jobs 2"; do
-        grep -qE -e "^$row( +[0-9.]+){3}$" <<<"$stdout" || { show_run; false; }
+        grep -qE -e "^$row( +-?[0-9.]+){3}$" <<<"$stdout" || { show_run; false; }
     done
     grep -qE '^shimbox boot +[0-9.]+  \([0-9.]+ to [0-9.]+\)$' <<<"$stdout" || { show_run; false; }
     grep -qE '^--trace, off: -?[0-9]+ us' <<<"$stdout" || { show_run; false; }

@@ -56,6 +56,8 @@ class Bench:
     def measure(self, rounds, rows):
         """Milliseconds and how many processors were busy, of each that works."""
         rows = [(name, command) for name, command in rows if self.works(name, command)]
+        if not rows:
+            return {}
         lines = subprocess.run([f"{self.tools}/loop", str(rounds), *(command for _, command in rows)],
                                check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
         found = [re.search(r"median +([\d.]+).* busy +([\d.]+)", line) for line in lines]
