@@ -53,9 +53,10 @@ static bool find(struct lines *lines, bool *newline)
 
 static bool is_blank(const char *bytes, size_t length)
 {
-    while (length > 0 && memchr(" \t\r", bytes[length - 1], 3))
-        length--;
-    return length == 0;
+    size_t i = 0;
+    while (i < length && (bytes[i] == ' ' || bytes[i] == '\t' || bytes[i] == '\r'))
+        i++;
+    return i == length;
 }
 
 bool lines_take(struct lines *lines, struct line *line)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -69,12 +70,7 @@ static void close_all(struct glances *all)
 /* The one name and the other, in a path of that size. */
 static bool join(char *path, size_t size, const char *name, const char *other)
 {
-    size_t length = strlen(name);
-    if (length + strlen(other) >= size)
-        return false;
-    memcpy(path, name, length);
-    strcpy(path + length, other);
-    return true;
+    return snprintf(path, size, "%s%s", name, other) < (int)size;
 }
 
 /* The functions below return whether they could tell; they record nothing. */

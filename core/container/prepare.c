@@ -64,9 +64,7 @@ void container_close(struct container *container)
     close_fd(&container->listener);
     close_fd(&container->start_fifo);
     close_fd(&container->overlay);
-    close_fd(&container->cgroup.fd);
-    close_fd(&container->cgroup.filter);
-    cgroup_close(&container->cgroup.place);
+    resources_close(container);
 }
 
 void container_free(struct container *container)

@@ -231,6 +231,13 @@ uint64_t resources_oom_kills(struct cgroup *place)
     return kills;
 }
 
+void resources_close(struct container *container)
+{
+    close_fd(&container->cgroup.fd);
+    close_fd(&container->cgroup.filter);
+    cgroup_close(&container->cgroup.place);
+}
+
 void resources_remove(struct container *container)
 {
     struct own_cgroup *cgroup = &container->cgroup;
@@ -256,6 +263,5 @@ void resources_remove(struct container *container)
         }
         error_put_back(&record);
     }
-    close_fd(&cgroup->fd);
-    cgroup_close(&cgroup->place);
+    resources_close(container);
 }

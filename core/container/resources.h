@@ -45,6 +45,9 @@ int setup_cgroup(struct container *container);
  * set-up. */
 int resources_load_filter(struct container *container);
 
+/* Close its descriptors. */
+void resources_close(struct container *container);
+
 /* Write the limits, and put the filter of devices in force. From the parent, when the set-up is
  * done: that may take more than the program is to have. */
 int resources_limit(struct container *container);

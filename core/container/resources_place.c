@@ -41,7 +41,7 @@ static int leave_out(const struct container *container, const char *what)
         return 0;
     snprintf(text, sizeof(text), "limits are left out: %s", what);
     if (container->strict) {
-        int result = fail_config(FIELD, "%s (--strict)", text);
+        int result = fail_config(FIELD, "%s%s", text, container->guard < 0 ? " (--strict)" : "");
         error_hint("boot with systemd.unified_cgroup_hierarchy=1");
         return result;
     }
