@@ -40,6 +40,7 @@ struct dev_directory {
 struct root_layer {
     bool overlay;        /* what the container changes is kept apart, and goes with it */
     bool idmap;          /* ids on disk are those of the container; takes privilege */
+    bool *told;          /* with idmap, the caller's: it has been said that this cannot be had */
     const char *scratch; /* where changes are kept: a directory, absolute, with an "upper" and a
                             "work" of the container's root; NULL: in memory */
     int changes; /* pinned by the parent: a detached clone of that, -1: the child opens it */

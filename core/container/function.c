@@ -124,15 +124,22 @@ static int serve_streams(void *context, const struct pollfd events[DRIVER_EVENTS
     return result < 0 ? result : DRIVER_LATER;
 }
 
-static const struct driver driver = {
-    .setting_up = set_up, .running = running, .wait = wait_for_streams, .serve = serve_streams};
+/* Made here: what is a constant is relocated at each start. */
+static void make_driver(struct driver *driver)
+{
+    *driver = (struct driver){0};
+    driver->setting_up = set_up;
+    driver->running = running;
+    driver->wait = wait_for_streams;
+    driver->serve = serve_streams;
+}
 
 /* ---- streams ---- */
 
 /* The container's root owns them, so that its programs can open /dev/stdout anew. */
 static int make_streams(struct calling *calling, const struct function_call *call)
 {
-    static const char *const names[] = {"standard input", "standard output", "standard error"};
+    static const char names[][16] = {"standard input", "standard output", "standard error"};
     const struct idmaps *maps = &calling->function->config->maps;
     uint32_t uid;
     uint32_t gid;
@@ -261,6 +268,7 @@ static int run(struct calling *calling, const struct function_call *call, const 
     const struct function *function = calling->function;
     struct config config = *function->config;
     struct container container;
+    struct driver driver;
     int guard[2];
     autofree const char **env = NULL;
     if (call->env && add_env(config.process.env, call->env, &env) < 0)
@@ -279,12 +287,14 @@ static int run(struct calling *calling, const struct function_call *call, const 
     container.arguments = function->arguments;
     container.layer.overlay = true;
     container.layer.idmap = function->idmap;
+    container.layer.told = &calling->function->told;
     container.layer.scratch = scratch;
     container.cgroup.measured = true;
     if (function->entry) {
         container.id = function->limited ? function_entry_name(function->entry) : NULL;
         container.state = function->entry->state.fd;
     }
+    make_driver(&driver);
     container.driver = &driver;
     container.driver_context = calling;
     int code = make_streams(calling, call);

@@ -28,6 +28,7 @@ struct function {
     bool idmap;                   /* its owners are ids of the container */
     bool limited;                 /* it has limits: the cgroup is named after the entry */
     bool strict;                  /* limits that cannot be had are an error */
+    bool told;                    /* (own) that its owners are nobody inside */
     bool warned;                  /* (own) fields that are not applied have been named */
     uint64_t limit;               /* bytes of each stream; 0: none */
     int64_t timeout;              /* milliseconds; 0: none */

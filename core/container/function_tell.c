@@ -8,14 +8,14 @@
 #include "core/container/function.h"
 #include "core/linux/signals.h"
 
-static const char *const ends[] = {
+static const char ends[][10] = {
     [FUNCTION_FAILED] = "failed",
     [FUNCTION_ENDED] = "ended",
     [FUNCTION_EXCEEDED] = "exceeded",
     [FUNCTION_TIMED_OUT] = "timed-out",
 };
 
-static const char *const names[FUNCTION_STREAMS] = {"input", "output", "errors"};
+static const char names[FUNCTION_STREAMS][7] = {"input", "output", "errors"};
 
 void function_tell(const struct function_result *result, int code, struct text *text)
 {

@@ -25,7 +25,7 @@
 #define PIECE       49152
 #define PIECE_LEAST 1536
 
-static const char *const stream_names[FUNCTION_STREAMS] = {"input", "output", "errors"};
+static const char stream_names[FUNCTION_STREAMS][7] = {"input", "output", "errors"};
 
 /* A file that has no name. */
 static int open_buffer(const struct function_service *service, const char *name)

@@ -149,32 +149,23 @@ static void last(void *context)
         keeper->lasting(keeper->context);
 }
 
-/* In tables, so that nothing is waited for that nobody does. */
-static const struct driver drivers[2][2] = {
-    {
-        {.ready = make_ready, .setting_up = set_up, .running = begin_running, .lasting = last},
-        {.ready = make_ready,
-         .setting_up = set_up,
-         .running = begin_running,
-         .lasting = last,
-         .terminal = send_terminal},
-    },
-    {
-        {.made = made_with_hooks,
-         .hooks = run_hooks,
-         .ready = make_ready,
-         .setting_up = set_up,
-         .running = begin_running,
-         .lasting = last},
-        {.made = made_with_hooks,
-         .hooks = run_hooks,
-         .ready = make_ready,
-         .setting_up = set_up,
-         .running = begin_running,
-         .lasting = last,
-         .terminal = send_terminal},
-    },
-};
+/* Nothing is waited for that nobody does. Made here: what is a constant is relocated at each start.
+ */
+static void make_driver(struct keeper *keeper, bool hooked)
+{
+    struct driver *driver = &keeper->driver;
+    *driver = (struct driver){0};
+    driver->ready = make_ready;
+    driver->setting_up = set_up;
+    driver->running = begin_running;
+    driver->lasting = last;
+    if (hooked) {
+        driver->made = made_with_hooks;
+        driver->hooks = run_hooks;
+    }
+    if (keeper->console >= 0)
+        driver->terminal = send_terminal;
+}
 
 /* For `exec`, which is to find the config that the container was made of. */
 static int keep_config(const struct state *state, const struct config *config)
@@ -206,7 +197,8 @@ int keeper_begin(struct keeper *keeper, struct container *container)
         result = keep_config(keeper->state, config);
     container->record = &keeper->record;
     container->wait_for_hooks = hooked;
-    container->driver = &drivers[hooked][keeper->console >= 0];
+    make_driver(keeper, hooked);
+    container->driver = &keeper->driver;
     container->driver_context = keeper;
     if (result < 0)
         error_step("keep state");

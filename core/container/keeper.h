@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "core/base/text.h"
+#include "core/container/driver.h"
 #include "core/container/record.h"
 #include "core/container/state.h"
 
@@ -32,6 +33,7 @@ struct keeper {
 
     /* Its own. */
     struct container *container;
+    struct driver driver;
     struct record record;
     pid_t pid;
     struct text draft; /* of the record that tells of a container that is ready; data NULL: none */

@@ -72,12 +72,10 @@ int layer_idmap(const struct container *container, const struct process *child)
     if (result != -EINVAL && result != -EPERM && result != -EOPNOTSUPP)
         return result;
     error_clear();
-    /* Others of this process are told the same by their kernel. */
-    static bool warned;
-    if (!warned)
+    if (!*container->layer.told)
         report_warning(
             "the root file system cannot be idmapped here: its owners are nobody inside");
-    warned = true;
+    *container->layer.told = true;
     return 0;
 }
 
