@@ -49,12 +49,12 @@ int read_file(int directory, const char *path, size_t limit, struct text *text)
     return read_all(fd, path, limit, text);
 }
 
-int write_all(int fd, const char *name, const void *bytes, size_t length)
+static int write_bytes(int fd, const char *name, const void *bytes, size_t length, bool wait)
 {
     const char *next = bytes;
     while (length > 0) {
         ssize_t count = write(fd, next, length);
-        if (count < 0 && errno == EAGAIN) {
+        if (count < 0 && errno == EAGAIN && wait) {
             struct pollfd room = {.fd = fd, .events = POLLOUT};
             poll(&room, 1, -1);
             continue;
@@ -67,6 +67,16 @@ int write_all(int fd, const char *name, const void *bytes, size_t length)
         length -= (size_t)count;
     }
     return 0;
+}
+
+int write_all(int fd, const char *name, const void *bytes, size_t length)
+{
+    return write_bytes(fd, name, bytes, length, false);
+}
+
+int write_all_in_time(int fd, const char *name, const void *bytes, size_t length)
+{
+    return write_bytes(fd, name, bytes, length, true);
 }
 
 int write_line(const char *text)

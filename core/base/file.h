@@ -18,9 +18,11 @@ int read_all(int fd, const char *name, size_t limit, struct text *text);
  * that is a directory is -EISDIR. */
 int read_file(int directory, const char *path, size_t limit, struct text *text);
 
-/* Write all bytes, going on after short writes and EINTR, and when there is room again. Returns 0
- * or a negative errno. */
+/* Write all bytes, going on after short writes and EINTR. Returns 0 or a negative errno. */
 int write_all(int fd, const char *name, const void *bytes, size_t length);
+
+/* The same, and where the descriptor does not wait for room, this does. */
+int write_all_in_time(int fd, const char *name, const void *bytes, size_t length);
 
 /* Write a line of text, and its newline, to standard output: a command's answer. Returns 0 or a
  * negative errno (recorded). */

@@ -189,8 +189,9 @@ static int answer_for(const struct worker *worker, int status)
     snprintf(line, sizeof(line), "its worker %s", how);
     text_append_json(&text, line);
     text_append(&text, "}\n");
-    return text.failed ? fail(ENOMEM, "cannot compose the answer")
-                       : write_all(STDOUT_FILENO, "standard output", text.data, text.length);
+    return text.failed
+               ? fail(ENOMEM, "cannot compose the answer")
+               : write_all_in_time(STDOUT_FILENO, "standard output", text.data, text.length);
 }
 
 /* While another one writes there is no room for an answer: then it stays until that has ended.

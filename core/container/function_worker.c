@@ -142,7 +142,7 @@ static int flush(struct answer *answer)
     if (text->failed)
         return fail(ENOMEM, "cannot compose the answer");
     ask(answer);
-    int result = write_all(STDOUT_FILENO, "standard output", text->data, text->length);
+    int result = write_all_in_time(STDOUT_FILENO, "standard output", text->data, text->length);
     text_free(text);
     *text = (struct text){0};
     return result;
