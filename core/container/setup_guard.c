@@ -26,6 +26,9 @@
 /* For the rest of the set-up, which has paths on its stack. */
 #define STACK_BYTES 65536
 
+/* Limits of the stack from here on leave room for that. */
+#define STACK_ENOUGH (1 << 20)
+
 /* Reap whatever has ended; when that is the program, say so and end with everything else. */
 static void reap(const struct process *program, int parent)
 {
@@ -101,25 +104,14 @@ static int set_up_program(void *argument)
     setup_program(container);
 }
 
-int setup_guard(struct container *container)
+/* Go on in a child with that stack, and guard it. Returns only in case of a failure. */
+static int begin(struct container *container, int signals, char *stack)
 {
     struct process program = NO_PROCESS;
-    sigset_t all;
     int parent = container->guard;
-    if (parent < 0)
-        return 0;
+    sigset_t all;
     process_all_signals(&all);
-    autoclose int signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return fail(errno, "cannot guard the program");
-    int result = setup_follow_parent(container);
-    if (result < 0)
-        return result;
-    /* Not on our own, which the program's limit may be too small for. */
-    char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED)
-        return fail(errno, "cannot guard the program");
+    /* Until it is executed, signals wait with the parent (supervise.c). */
     pid_t pid =
         process_clone_here(CLONE_VFORK, set_up_program, container, stack, STACK_BYTES, &program);
     if (pid < 0)
@@ -128,4 +120,37 @@ int setup_guard(struct container *container)
     if (renounce(container, parent, signals) == 0)
         guard(&program, parent, signals);
     _exit(1);
+}
+
+static int begin_on_stack(struct container *container, int signals)
+{
+    char stack[STACK_BYTES];
+    return begin(container, signals, stack);
+}
+
+/* Our own stack may not be able to grow any more: the limits are the program's already. */
+static int begin_beside_stack(struct container *container, int signals)
+{
+    char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    return stack == MAP_FAILED ? fail(errno, "cannot guard the program")
+                               : begin(container, signals, stack);
+}
+
+int setup_guard(struct container *container)
+{
+    struct rlimit limit;
+    sigset_t all;
+    if (container->guard < 0)
+        return 0;
+    process_all_signals(&all);
+    autoclose int signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+        getrlimit(RLIMIT_STACK, &limit) < 0)
+        return fail(errno, "cannot guard the program");
+    int result = setup_follow_parent(container);
+    if (result < 0)
+        return result;
+    return limit.rlim_cur < STACK_ENOUGH ? begin_beside_stack(container, signals)
+                                         : begin_on_stack(container, signals);
 }

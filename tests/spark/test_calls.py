@@ -9,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 
-from spark import SparkTest
+from spark import DEBUG, SparkTest
 
 
 class Usage(SparkTest):
@@ -138,7 +138,18 @@ class Options(SparkTest):
         facts = self.good("--network isolated", "/bin/probe", "args", "ns", source=bundle).facts
         self.assertEqual(facts["args.0"], "/bin/probe")
         self.assertNotEqual(int(facts["ns.net"]), own)
+        config["linux"]["namespaces"].append({"type": "network", "path": "/proc/self/ns/net"})
+        file.write_text(json.dumps(config))
+        self.assertNotEqual(int(self.good("--network isolated", source=bundle).facts["ns.net"]), own)
+        config["linux"]["namespaces"].pop()
         config["process"]["user"] = {"uid": 0, "gid": 0}
+        config["process"]["rlimits"] = [{"type": "RLIMIT_STACK", "soft": 65536, "hard": 65536}]
+        file.write_text(json.dumps(config))
+        answer = self.call("", "/bin/echo", "small stack", source=bundle)
+        self.assertEqual((answer.status, answer.stdout), (0, b"small stack\n"), answer)
+        if not DEBUG:  # the sanitizer does not know the stack
+            self.assertEqual(answer.stderr, "")
+        del config["process"]["rlimits"]
         for readonly, options, answer in ((False, "", "ok"), (True, "", "EROFS"), (False, "--readonly", "EROFS")):
             config["root"]["readonly"] = readonly
             file.write_text(json.dumps(config))

@@ -252,7 +252,7 @@ class Guard(EndTest):
 
     def test_closed(self):
         facts = ("pid", "ppid", "list=/proc/1/fd", "list=/proc/1/map_files", "list=/proc/1/root", "open=/proc/1/exe,r",
-                 "open=/proc/1/mem,rw", "open=/proc/1/environ,r", "read=/proc/1/status", f"call={PTRACE}:{PTRACE_ATTACH}:1",
+                 "open=/proc/1/mem,rw", "open=/proc/1/environ,r", "read=/proc/1/cmdline", "read=/proc/1/status", f"call={PTRACE}:{PTRACE_ATTACH}:1",
                  f"call={PTRACE}:{PTRACE_SEIZE}:1", "kill=1,KILL", "kill=1,STOP", "list=/proc/1/task")
         for source in (None, self.powerful()):
             script = "for f in " + " ".join(facts) + "; do /bin/probe $f 2>/dev/null || echo $f: refused; done"
@@ -266,6 +266,7 @@ class Guard(EndTest):
             self.assertEqual([status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Amb")],
                              ["0" * 16, "0" * 14 + "20", "0" * 14 + "20", "0" * 16])
             self.assertEqual((told["kill:1"], told["list:/proc/1/task"]), (["ok", "ok"], "1"))
+            self.assertEqual(told["read:/proc/1/cmdline"].replace("\\x00", ""), "")
 
     def test_reaps(self):
         """Orphans become its children, and do not stay."""
