@@ -9,6 +9,7 @@
 #                              rounds joined, with peak_kib added
 #   NO_TRACE=build/bench/no-trace/shimbox    the same without --trace, to see what that costs off
 #   SMALL=build/small/shimbox  that of init alone
+#   SMALLEST=0                 without the smallest limit of memory, which takes minutes
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
 # The same calls as `run` makes: floor --seal --by-descriptor.
@@ -198,5 +199,5 @@ if [ -x "$shimbox" ]; then
         "$(realpath -m "${SMALL:-build/small/shimbox}")" "$shimbox"
     python3 "$here/boot.py" "$tools" "$work" "${BOOT_ROUNDS:-3}" "$shimbox"
     # The machine has the binary of the build.
-    [ "$shimbox" != "$top/build/shimbox" ] || python3 "$here/smallest.py"
+    [ "$shimbox" != "$top/build/shimbox" ] || [ "${SMALLEST:-1}" = 0 ] || python3 "$here/smallest.py"
 fi
