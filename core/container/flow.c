@@ -219,9 +219,11 @@ static int pour(struct flow *flow)
         struct pollfd ends[2] = {{flow->from, POLLIN, 0}, {flow->to, POLLOUT, 0}};
         if (poll(ends, 2, 0) < 0 && errno != EINTR)
             return fail(errno, "cannot wait for %s", flow->name);
-        if (!(ends[0].revents & POLLIN)) /* nothing more, whether somebody could write or not */
+        bool held = flow->start < flow->end;
+        /* Nothing more, whether somebody could write or not. */
+        if (!held && !(ends[0].revents & POLLIN))
             flow_close(flow);
-        else if (!ends[1].revents && allowed(flow, 1) > 0)
+        else if (!ends[1].revents && (held || allowed(flow, 1) > 0))
             return 0;
         else if (move(flow) < 0)
             return -error_get()->number;

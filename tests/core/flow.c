@@ -277,6 +277,34 @@ static void test_drain(void **state)
     close(source[1][1]);
 }
 
+/* What was read, and then not taken, is not lost at the end. */
+static void test_held(void **state)
+{
+    int from[2];
+    int to[2];
+    (void)state;
+    make_ends(PIPE, from);
+    make_ends(PIPE, to);
+    assert_int_equal(fcntl(to[1], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(to[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(write(from[1], bytes, 100), 100);
+    close(from[1]);
+    struct flow flow = begin(from[0], to[1], 0, true);
+    assert_int_equal(flow_serve(&flow), 0);
+    while (write(to[1], found, 1000) > 0)
+        ;
+    assert_int_equal(flow_serve(&flow), 0);
+    assert_int_equal(flow.moved, 100);
+    assert_int_equal(flow_serve(&flow), 0);
+    while (read(to[0], found, 1000) > 0)
+        ;
+    assert_int_equal(flow_drain(&flow, 1, 0), 0);
+    assert_int_equal(flow.from, -1);
+    assert_int_equal(read(to[0], found, sizeof(found)), 100);
+    assert_memory_equal(found, bytes, 100);
+    close(to[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup(test_reader_gone, setup),
         cmocka_unit_test_setup(test_no_space, setup),
         cmocka_unit_test_setup(test_drain, setup),
+        cmocka_unit_test_setup(test_held, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
