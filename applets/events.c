@@ -29,18 +29,6 @@ static const struct option options[] = {
      OPTION_WORDS("interval", "DURATION", "Time between two: 500ms, 1m30s (5s)")},
 };
 
-#define DAY_MS (24 * 3600 * 1000)
-
-/* Less than a millisecond counts as one. */
-static int read_interval(const char *text, int64_t *milliseconds)
-{
-    if (parse_duration(text, DAY_MS, milliseconds) < 0 || *milliseconds == 0)
-        return fail_usage("option --interval: '%s' is not a time of up to a day such as 500ms, 5s "
-                          "or 1m30s",
-                          text);
-    return 0;
-}
-
 static int tell(const struct watch *watch, const char *id, bool stats)
 {
     autotext struct text line = {0};
@@ -74,7 +62,7 @@ static int watch_container(const struct call *call)
     if (call->argc != 1)
         return fail_usage("one container ID is wanted, %d are given", call->argc);
     const char *id = call->argv[0];
-    int result = values->interval ? read_interval(values->interval, &interval) : 0;
+    int result = values->interval ? option_duration("interval", values->interval, 1, &interval) : 0;
     if (result == 0)
         result = lifecycle_open(&lifecycle, call->globals->root, id);
     if (result == 0)

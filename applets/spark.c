@@ -40,8 +40,6 @@
 /* Each takes two descriptors, of the 1,024 that a process usually may have. */
 #define JOBS_MAX 256
 
-#define DAY_MS (24 * 3600 * 1000)
-
 struct spark_options {
     const char *memory;
     const char *cpu;
@@ -143,11 +141,7 @@ static int read_bounds(const struct spark_options *values, struct function *func
     if (values->max_bytes && parse_u64(values->max_bytes, INT64_MAX, &function->limit) < 0)
         return fail_usage("option --max-stdio-bytes: '%s' is no number of bytes",
                           values->max_bytes);
-    if (values->timeout && parse_duration(values->timeout, DAY_MS, &function->timeout) < 0)
-        return fail_usage("option --timeout: '%s' is not a time of up to a day such as 500ms, 5s "
-                          "or 1m30s",
-                          values->timeout);
-    return 0;
+    return values->timeout ? option_duration("timeout", values->timeout, 0, &function->timeout) : 0;
 }
 
 /* ---- ids ---- */

@@ -10,6 +10,8 @@
 #include "core/base/error.h"
 #include "core/base/usage.h"
 
+#define DAY_MS (24 * 3600 * 1000)
+
 /* One parse: the tables and the place in argv. */
 struct parse {
     const struct option *table;
@@ -233,4 +235,13 @@ int options_parse(const struct option *table, size_t count, int argc, char **arg
                   int *operands, bool *separated)
 {
     return options_parse_help(table, count, argc, argv, values, operands, separated, NULL);
+}
+
+int option_duration(const char *name, const char *text, int64_t least, int64_t *milliseconds)
+{
+    if (parse_duration(text, DAY_MS, milliseconds) < 0 || *milliseconds < least)
+        return fail_usage("option --%s: '%s' is not a time of up to a day such as 500ms, 5s or "
+                          "1m30s",
+                          name, text);
+    return 0;
 }

@@ -52,6 +52,10 @@ int options_parse(const struct option *table, size_t count, int argc, char **arg
 int options_parse_help(const struct option *table, size_t count, int argc, char **argv,
                        void *values, int *operands, bool *separated, bool *help);
 
+/* Read the argument of the option of that name, a duration (parse_duration) of up to a day and at
+ * least so many milliseconds. Returns 0 or -EINVAL with a usage error recorded. */
+int option_duration(const char *name, const char *text, int64_t least, int64_t *milliseconds);
+
 /* Its texts. */
 const char *option_name(const struct option *option);
 const char *option_argument(const struct option *option);

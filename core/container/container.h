@@ -36,7 +36,7 @@ struct dev_directory {
     ino_t inode;
 };
 
-/* What lies over the root file system: then that is one mount, without what is mounted below. */
+/* What lies over the root file system, which is one mount then, without what is mounted below. */
 struct root_layer {
     bool overlay;        /* what the container changes is kept apart, and goes with it */
     bool idmap;          /* ids on disk are those of the container; takes privilege */

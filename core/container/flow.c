@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 
 /* At once by the kernel: what a pipe holds. */
@@ -201,17 +201,6 @@ int flow_serve(struct flow *flow)
     return result < 0 ? result : 0;
 }
 
-/* Milliseconds until then, at least one; -1: no such moment; 0: it is over. */
-static int until(int64_t deadline)
-{
-    struct timespec now;
-    if (!deadline)
-        return -1;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t left = deadline - (int64_t)now.tv_sec * 1000000 - now.tv_nsec / 1000;
-    return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)((left + 999) / 1000);
-}
-
 /* Move what is taken now. Returns 0 or a negative errno (recorded). */
 static int pour(struct flow *flow)
 {
@@ -243,7 +232,7 @@ int flow_drain(struct flow *flows, size_t count, int64_t deadline)
             to[i] = (struct pollfd){.fd = flows[i].to, .events = POLLOUT};
             over &= flows[i].from < 0;
         }
-        int left = over ? 0 : until(deadline);
+        int left = over ? 0 : moment_left(deadline);
         if (left == 0)
             return over ? 0 : -ETIMEDOUT;
         poll(to, count, left);

@@ -10,11 +10,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/exit.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/bundle.h"
@@ -34,13 +34,6 @@ struct calling {
     int64_t deadline;             /* microseconds; 0: none */
     bool running;                 /* the program; before that its input may still be another's */
 };
-
-static int64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
 
 static int64_t microseconds(const struct timeval *time)
 {
@@ -83,10 +76,7 @@ static int wait_for_streams(void *context, struct pollfd events[DRIVER_EVENTS])
     for (int i = 0; i < FUNCTION_STREAMS; i++)
         if (flows(calling, i))
             events[i] = flow_wait(&calling->result->flows[i]);
-    if (!calling->deadline)
-        return -1;
-    int64_t left = (calling->deadline - now() + 999) / 1000;
-    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+    return moment_left(calling->deadline);
 }
 
 static int check_limits(const struct calling *calling)
@@ -113,7 +103,7 @@ static int time_out(const struct calling *calling, const char *what)
 static int serve_streams(void *context, const struct pollfd events[DRIVER_EVENTS])
 {
     const struct calling *calling = context;
-    if (calling->deadline && now() >= calling->deadline)
+    if (calling->deadline && moment_now() >= calling->deadline)
         return time_out(calling, "it has not ended");
     for (int i = 0; i < FUNCTION_STREAMS; i++) {
         int result = events[i].revents ? flow_serve(&calling->result->flows[i]) : 0;
@@ -324,7 +314,7 @@ int function_failure(void)
 int function_run(struct function *function, const struct function_call *call,
                  struct function_result *result)
 {
-    int64_t start = now();
+    int64_t start = moment_now();
     struct calling calling = {.function = function,
                               .call = call,
                               .result = result,
@@ -339,6 +329,6 @@ int function_run(struct function *function, const struct function_call *call,
         flow_close(&result->flows[i]);
     if (scratch)
         function_entry_clear(function->entry, scratch);
-    result->wall = now() - start;
+    result->wall = moment_now() - start;
     return code;
 }

@@ -19,6 +19,9 @@ struct function_entry;
 
 enum { FUNCTION_INPUT, FUNCTION_OUTPUT, FUNCTION_ERRORS, FUNCTION_STREAMS };
 
+/* Their names in reports and answers. */
+extern const char function_streams[FUNCTION_STREAMS][7];
+
 /* What all calls have in common. */
 struct function {
     struct config *config;        /* with a user, a pid and a mount namespace to be made */

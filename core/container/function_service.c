@@ -66,9 +66,6 @@ static _Noreturn void begin_worker(struct service *service, struct worker *worke
     close_fd(&service->signals);
     worker->process = NO_PROCESS;
     sigprocmask(SIG_SETMASK, &service->mask, NULL);
-    /* Whoever reads our answers may be gone: that is an error, and no reason to die with a call
-     * under way. */
-    signal(SIGPIPE, SIG_IGN);
     setpgid(0, 0);
     if (process_follow_parent(SIGKILL, parent) < 0)
         _exit(EXIT_OWN_FAILURE);
@@ -336,10 +333,7 @@ static int open_signals(struct service *service)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGPIPE);
     sigprocmask(SIG_BLOCK, &signals, &service->mask);
-    sigdelset(&signals, SIGPIPE);
-    signal(SIGCHLD, SIG_DFL);
     service->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return service->signals < 0 ? fail(errno, "cannot receive signals by descriptor") : 0;
 }

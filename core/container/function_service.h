@@ -38,7 +38,8 @@ struct function_service {
 };
 
 /* Serve until standard input ends, or SIGTERM, SIGINT or SIGHUP asks to take no more; what has been
- * begun is finished. Returns 0 or a negative errno (recorded). */
+ * begun is finished. SIGPIPE must be ignored, and SIGCHLD must not. Returns 0 or a negative errno
+ * (recorded). */
 int function_serve(const struct function_service *given);
 
 /* The part of a worker: answer what comes by the socket until that ends. */

@@ -15,7 +15,7 @@ static const char ends[][10] = {
     [FUNCTION_TIMED_OUT] = "timed-out",
 };
 
-static const char names[FUNCTION_STREAMS][7] = {"input", "output", "errors"};
+const char function_streams[FUNCTION_STREAMS][7] = {"input", "output", "errors"};
 
 void function_tell(const struct function_result *result, int code, struct text *text)
 {
@@ -25,10 +25,10 @@ void function_tell(const struct function_result *result, int code, struct text *
         text_append_json(text, signal_name(result->signal));
     }
     if (result->exceeded >= 0)
-        text_append_format(text, ",\"truncated\":\"%s\"", names[result->exceeded]);
+        text_append_format(text, ",\"truncated\":\"%s\"", function_streams[result->exceeded]);
     text_append_format(text, ",\"oom\":%s,\"bytes\":{", result->oom ? "true" : "false");
     for (int i = 0; i < FUNCTION_STREAMS; i++)
-        text_append_format(text, "%s\"%s\":%llu", i > 0 ? "," : "", names[i],
+        text_append_format(text, "%s\"%s\":%llu", i > 0 ? "," : "", function_streams[i],
                            (unsigned long long)result->flows[i].moved);
     text_append_format(text, "},\"wall_us\":%lld,\"user_us\":%lld,\"system_us\":%lld",
                        (long long)result->wall, (long long)result->user, (long long)result->system);

@@ -25,8 +25,6 @@
 #define PIECE       49152
 #define PIECE_LEAST 1536
 
-static const char stream_names[FUNCTION_STREAMS][7] = {"input", "output", "errors"};
-
 /* A file that has no name. */
 static int open_buffer(const struct function_service *service, const char *name)
 {
@@ -195,7 +193,7 @@ static int write_answer(struct answer *answer, const int *streams)
     int result = answer->bytes ? 0 : fail(ENOMEM, "cannot compose the answer");
     for (int i = FUNCTION_OUTPUT; result == 0 && i < FUNCTION_STREAMS; i++) {
         if (streams[i] >= 0)
-            result = write_stream(answer, streams[i], stream_names[i]);
+            result = write_stream(answer, streams[i], function_streams[i]);
     }
     free(answer->bytes);
     text_append(&answer->text, "}\n");

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/moment.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
@@ -39,13 +40,6 @@ struct execution {
     size_t length;
     int64_t until; /* milliseconds of the monotonic clock, INT64_MAX: no limit */
 };
-
-static int64_t milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* In the child: a group of its own, so that it can be killed with what it has started; and it does
  * not outlive us, who would tell of its failure. */
@@ -140,7 +134,7 @@ static int wait_for_end(struct execution *execution)
             {.fd = signals, .events = POLLIN},
             {.fd = execution->output, .events = POLLIN},
         };
-        int64_t left = execution->until - milliseconds();
+        int64_t left = execution->until - moment_now() / 1000;
         int timeout = left > INT_MAX ? INT_MAX : left < 0 ? 0 : (int)left;
         int count = poll(events, 3, execution->until == INT64_MAX ? -1 : timeout);
         if (count < 0 && errno != EINTR)
@@ -151,7 +145,7 @@ static int wait_for_end(struct execution *execution)
             return fail(EINTR, "ended by a signal");
         if (count > 0)
             take_output(execution);
-        if (execution->until <= milliseconds())
+        if (execution->until <= moment_now() / 1000)
             return fail(ETIMEDOUT, "killed after %u s", execution->hook->timeout);
     }
 }
@@ -192,7 +186,7 @@ static int run_hook(const struct hook *hook, const struct text *state)
     struct execution execution = {
         .hook = hook, .process = NO_PROCESS, .input = -1, .output = -1, .until = INT64_MAX};
     if (hook->timeout)
-        execution.until = milliseconds() + (int64_t)hook->timeout * 1000;
+        execution.until = moment_now() / 1000 + (int64_t)hook->timeout * 1000;
     int result = begin(&execution, state);
     if (result == 0)
         result = wait_for_end(&execution);

@@ -27,11 +27,6 @@
  */
 static const struct mount_options of_our_own = {.set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
 
-bool layer_is_there(const struct container *container)
-{
-    return container->layer.overlay || container->layer.idmap;
-}
-
 static int clone(const char *path)
 {
     autoclose int mount = mount_clone(AT_FDCWD, path, false);
@@ -77,13 +72,6 @@ int layer_idmap(const struct container *container, const struct process *child)
             "the root file system cannot be idmapped here: its owners are nobody inside");
     *container->layer.told = true;
     return 0;
-}
-
-static int attach(int mount, const char *directory)
-{
-    autoclose int target = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return target < 0 ? fail(errno, "cannot open %s", directory)
-                      : mount_attach(mount, target, directory);
 }
 
 /* "upper" and "work" in a new tmpfs; the upper one looks like the root that it lies on. */
@@ -156,14 +144,12 @@ int layer_open(struct container *container, const char *path)
 {
     step("open the root file system");
     autoclose int lower = container->root >= 0 ? take_fd(&container->root) : clone(path);
-    if (lower < 0 || !container->layer.overlay)
-        return take_fd(&lower);
-    autoclose int changes = open_changes(container, lower);
+    autoclose int changes = lower < 0 ? lower : open_changes(container, lower);
     if (changes < 0)
         return changes;
-    int result = attach(lower, "/");
+    int result = mount_attach_path(lower, "/");
     if (result == 0)
-        result = attach(changes, "/");
+        result = mount_attach_path(changes, "/");
     if (result < 0)
         return result;
     step("make an overlay");
@@ -175,6 +161,6 @@ int layer_open(struct container *container, const char *path)
     /* One lies on the other. Left on top of the host's root they would be what is detached when the
      * root is changed, in its place; to detach them now would mean to wait twice for all readers of
      * mounts. Over the host's /proc, which by its path is not needed any more, they go with it. */
-    result = attach(lower, "/proc");
+    result = mount_attach_path(lower, "/proc");
     return result < 0 ? result : take_fd(&root);
 }

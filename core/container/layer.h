@@ -9,13 +9,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 struct container;
 struct process;
-
-/* Is there any? */
-bool layer_is_there(const struct container *container);
 
 /* In the parent: open what its child may not be allowed to. path: of the root file system. Returns
  * 0 or a negative errno (recorded), as all of these. */

@@ -337,7 +337,7 @@ static int pin_root(struct container *container)
         result = fail(errno, "cannot open root file system %s", path);
     else if (!S_ISDIR(status.st_mode))
         result = fail(ENOTDIR, "cannot use root file system %s", path);
-    else if (layer_is_there(container))
+    else if (container->layer.overlay)
         result = layer_pin(container, path);
     else if (container->privileged && container->new_user)
         result = container->root = mount_clone(AT_FDCWD, path, true);

@@ -27,7 +27,7 @@ static int open_root(struct container *container)
     const char *path = container->rootfs ? container->rootfs : container->config->root_path;
     if (container->embedded_root) {
         container->root = setup_embedded_root(container);
-    } else if (path && layer_is_there(container)) {
+    } else if (path && container->layer.overlay) {
         container->root = layer_open(container, path);
     } else if (path) {
         step("open the root file system");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/base/text.h"
@@ -88,9 +89,7 @@ void watch_close(struct watch *watch)
 
 int64_t watch_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    return moment_now() / 1000;
 }
 
 /* Returns 1 when there are more than before, else 0 or a negative errno (recorded). */
