@@ -220,8 +220,7 @@ static int look_closely(struct glances *all, const char *id)
     result = lifecycle_take(&lifecycle, &state, &all->host);
     struct lifecycle_view view = {id, &lifecycle.record, lifecycle.status};
     /* Deleted while we were looking, or somebody is at it; then there is nothing to tell. */
-    if (result < 0 &&
-        (lifecycle.status == STATUS_CREATING || access(lifecycle.state.path, F_OK) < 0)) {
+    if (result < 0 && (lifecycle.status == STATUS_CREATING || state_is_gone(&lifecycle.state))) {
         error_clear();
         return 0;
     }

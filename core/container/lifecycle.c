@@ -80,23 +80,13 @@ static int find_status(struct lifecycle *lifecycle)
     return busy < 0 ? busy : 0;
 }
 
-/* Somebody is about to write the record, or has just removed it; or was killed before the one or
- * after the other. Between making a directory and locking it there is a moment, too, which is worth
- * a second look. */
-static int fail_unrecorded(struct lifecycle *lifecycle)
+/* Somebody is about to write the record, or has just removed it (busy); or was killed before the
+ * one or after the other. */
+static int fail_unrecorded(struct lifecycle *lifecycle, bool busy)
 {
-    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    int busy = 0;
-    for (int i = 0; i < 2 && busy == 0 && !lifecycle->state.locked; i++) {
-        if (i > 0)
-            nanosleep(&pause, NULL);
-        busy = state_is_locked(&lifecycle->state);
-    }
-    if (busy < 0)
-        return busy;
     lifecycle->status = busy ? STATUS_CREATING : STATUS_STOPPED;
     int result = fail_state(ENOENT, "%s: container does not exist", state_id(&lifecycle->state));
-    if (!busy)
+    if (!busy && !state_is_gone(&lifecycle->state))
         error_hint("its creation was ended; what is left is removed by: delete --force");
     return result;
 }
@@ -125,14 +115,31 @@ static int open_proc(struct lifecycle *lifecycle)
     return 0;
 }
 
+/* Between making a directory and locking it there is a moment, which is worth a second look: by
+ * then there may be a record as well. */
+static int read_record(struct lifecycle *lifecycle)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    const struct state *state = &lifecycle->state;
+    for (int i = 0;; i++) {
+        int result = record_read(state, &lifecycle->record);
+        if (result != -ENOENT || error_is_set())
+            return result;
+        int busy = state->locked ? 0 : state_is_locked(state);
+        if (busy < 0)
+            return busy;
+        if (busy || state->locked || i > 0)
+            return fail_unrecorded(lifecycle, busy);
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int look(struct lifecycle *lifecycle)
 {
     record_free(&lifecycle->record);
     lifecycle->recorded = false;
     lifecycle->status = STATUS_STOPPED;
-    int result = record_read(&lifecycle->state, &lifecycle->record);
-    if (result == -ENOENT && !error_is_set())
-        return fail_unrecorded(lifecycle);
+    int result = read_record(lifecycle);
     if (result < 0)
         return result;
     lifecycle->recorded = true;

@@ -23,6 +23,9 @@
 #include "core/linux/rootless.h"
 
 #define ENTRIES_MAX (1U << 20)
+/* Milliseconds: who only asks whether a new directory is locked (state_is_locked()) has it locked
+ * for a moment. */
+#define GLANCE_MS 5
 
 const char *state_id(const struct state *state)
 {
@@ -140,6 +143,20 @@ static int open_entry(struct state *state, int root, const char *base, const cha
     return result;
 }
 
+/* There is no flock(2) with a time limit. */
+static int wait_for_lock(int fd, unsigned milliseconds)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += 5) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        if (waited >= milliseconds)
+            return -EBUSY;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 /* One attempt. Returns 0, -EAGAIN (not recorded) when somebody has removed the directory meanwhile,
  * or another negative errno (recorded). */
 static int claim_entry(struct state *state, int root, const char *id)
@@ -150,13 +167,13 @@ static int claim_entry(struct state *state, int root, const char *id)
     int result = open_entry(state, root, NULL, id);
     if (result == -ENOENT)
         return -EAGAIN;
-    if (result == 0 && flock(state->fd, LOCK_EX | LOCK_NB) < 0) {
-        int number = errno;
+    int locked = result < 0 ? 0 : wait_for_lock(state->fd, GLANCE_MS);
+    if (locked < 0) {
         state_release(state);
         /* Whoever has taken a new directory meanwhile keeps it. */
-        if (number == EWOULDBLOCK)
+        if (locked == -EBUSY)
             return fail_state(EEXIST, "container ID %s is in use", id);
-        result = fail(number, "cannot lock the state of container %s", id);
+        result = fail(-locked, "cannot lock the state of container %s", id);
     }
     int current = result < 0 ? result : is_current(root, id, state->fd);
     if (current == 0) {
@@ -219,20 +236,6 @@ int state_open(struct state *state, const char *root, const char *id)
                : result;
 }
 
-/* There is no flock(2) with a time limit. */
-static int wait_for_lock(int fd, unsigned milliseconds)
-{
-    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
-    for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += 5) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return -errno;
-        if (waited >= milliseconds)
-            return -EBUSY;
-        nanosleep(&pause, NULL);
-    }
-    return 0;
-}
-
 int state_lock(struct state *state, unsigned milliseconds)
 {
     const char *id = state_id(state);
@@ -255,6 +258,14 @@ void state_unlock(struct state *state)
     if (state->locked)
         flock(state->fd, LOCK_UN);
     state->locked = false;
+}
+
+bool state_is_gone(const struct state *state)
+{
+    struct error record = error_set_aside();
+    int current = is_current(AT_FDCWD, state->path, state->fd);
+    error_put_back(&record);
+    return current == 0;
 }
 
 /* By another descriptor: locks belong to open files, and this may have been locked by our own. */

@@ -48,6 +48,9 @@ int state_open(struct state *state, const char *root, const char *id);
 int state_lock(struct state *state, unsigned milliseconds);
 void state_unlock(struct state *state);
 
+/* Is it removed, or another one in its place by now? */
+bool state_is_gone(const struct state *state);
+
 /* Has any process locked it? Returns 1, 0 or a negative errno (recorded). */
 int state_is_locked(const struct state *state);
 
