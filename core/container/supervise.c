@@ -160,9 +160,8 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-static int supervise(void *argument)
+static int supervise(struct supervision *supervision)
 {
-    struct supervision *supervision = argument;
     struct container *container = supervision->container;
     struct relay relay;
     relay_init(&relay);
@@ -190,5 +189,6 @@ int supervise_container(struct container *container, struct process *child, int 
 {
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel)};
-    return pages_new_stack(supervise, &supervision);
+    pages_of_parent();
+    return supervise(&supervision);
 }

@@ -56,6 +56,7 @@ EXCUSES = [
     ("madvise ", "any", "go on: the allocator only gives memory back"),
     ("fcntl in keep state", "any", "go on, or vague: libc takes it for a bad descriptor"),
     ("fcntl (?!.*copy)", "any", "go on: libc sets FD_CLOEXEC once more; a descriptor keeps a low number"),
+    ("(openat|read) in reset signals", "any", "go on: then it is done for every signal"),
     ("rt_sig", "any", "go on: what libc does around setresuid(2); what is the default anyway"),
     ("pidfd_send_signal", "any", "go on: a child that was not reaped has its pid for itself"),
     ("fcntl in mount file systems: copy", "any", "go on, or vague: libc takes it for a bad descriptor"),
