@@ -37,7 +37,8 @@ static void tell_time(char text[RECORD_TIME])
     struct timespec now;
     struct tm parts;
     /* libc would ask the kernel's own code in our memory, three pages that nothing else needs. */
-    sys_clock_gettime(CLOCK_REALTIME, &now);
+    if (sys_clock_gettime(CLOCK_REALTIME, &now) < 0)
+        clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     size_t length = strftime(text, RECORD_TIME, "%Y-%m-%dT%H:%M:%S", &parts);
     char fraction[16];

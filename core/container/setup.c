@@ -138,8 +138,7 @@ static int report_ready(struct container *container)
 /* They stay blocked until the program runs. */
 static int reset_signals(struct container *container)
 {
-    process_reset_changed(container->proc);
-    return 0;
+    return process_reset_changed(container->proc);
 }
 
 static int wait_to_run(struct container *container)

@@ -163,13 +163,10 @@ static void end_orphans(const struct supervision *supervision)
 static int supervise(struct supervision *supervision)
 {
     struct container *container = supervision->container;
-    struct relay relay;
-    relay_init(&relay);
-    supervision->relay = &relay;
     int result = supervision_begin(supervision);
     if (result == 0)
         result = wait_for_end(supervision);
-    relay_free(&relay);
+    relay_free(supervision->relay);
     step("end what is left");
     close_fd(&supervision->channel);
     if (result < 0) {
@@ -187,8 +184,10 @@ static int supervise(struct supervision *supervision)
 
 int supervise_container(struct container *container, struct process *child, int *channel)
 {
+    struct relay relay;
+    relay_init(&relay);
     struct supervision supervision = {
-        .container = container, .child = child, .channel = take_fd(channel)};
+        .container = container, .child = child, .channel = take_fd(channel), .relay = &relay};
     pages_of_parent();
     return supervise(&supervision);
 }
