@@ -138,9 +138,7 @@ static int report_ready(struct container *container)
 /* They stay blocked until the program runs. */
 static int reset_signals(struct container *container)
 {
-    (void)container;
-    process_reset_actions();
-    return 0;
+    return process_reset_changed(container->proc);
 }
 
 static int wait_to_run(struct container *container)
@@ -290,16 +288,11 @@ static _Noreturn void do_rest(struct container *container, enum step_number firs
     _exit(1);
 }
 
-static int set_up(void *argument)
-{
-    do_rest(argument, AT_wait_for_mappings);
-}
-
 _Noreturn void setup_container(struct container *container)
 {
     trace_child("container");
-    pages_new_stack(set_up, container);
-    _exit(1);
+    pages_of_child();
+    do_rest(container, AT_wait_for_mappings);
 }
 
 _Noreturn void setup_program(struct container *container)

@@ -160,17 +160,13 @@ static void end_orphans(const struct supervision *supervision)
                              &supervision->container->earlier_children);
 }
 
-static int supervise(void *argument)
+static int supervise(struct supervision *supervision)
 {
-    struct supervision *supervision = argument;
     struct container *container = supervision->container;
-    struct relay relay;
-    relay_init(&relay);
-    supervision->relay = &relay;
     int result = supervision_begin(supervision);
     if (result == 0)
         result = wait_for_end(supervision);
-    relay_free(&relay);
+    relay_free(supervision->relay);
     step("end what is left");
     close_fd(&supervision->channel);
     if (result < 0) {
@@ -188,7 +184,10 @@ static int supervise(void *argument)
 
 int supervise_container(struct container *container, struct process *child, int *channel)
 {
+    struct relay relay;
+    relay_init(&relay);
     struct supervision supervision = {
-        .container = container, .child = child, .channel = take_fd(channel)};
-    return pages_new_stack(supervise, &supervision);
+        .container = container, .child = child, .channel = take_fd(channel), .relay = &relay};
+    pages_of_parent();
+    return supervise(&supervision);
 }

@@ -198,6 +198,7 @@ static int protect(char **argv, int *overlay)
 int own_binary_protect(char **argv, int *overlay)
 {
     *overlay = -1;
+    pages_of_stack();
     int result = protect(argv, overlay);
     if (result < 0)
         error_step("protect own binary");

@@ -10,14 +10,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
 #define PAGE       4096
 #define HEAP_PAGES 16
-#define STACK_USED (3 * PAGE) /* below a caller, by what it has done before */
-#define STACK_SIZE (6 * PAGE) /* what it needs after that */
+#define STACK_SIZE (6 * PAGE) /* what a caller needs */
+#define STACK_USED (3 * PAGE) /* what is above it, and will be returned to */
 
 /* The piece that the heap begins with; bit N of free_pages: its page N is not in use. */
 static char *heap;
@@ -51,21 +54,47 @@ void pages_begin(void)
         begin_heap();
 }
 
-static __attribute__((noinline)) int run_below(int (*run)(void *argument), void *argument)
+static void populate(uintptr_t first, uintptr_t end, int way)
 {
-    char used[STACK_USED];
-    int result = run(argument);
-    /* Nobody reads it, but there it is to be. */
-    __asm__ volatile("" : : "r"(&used) : "memory");
-    return result;
+    first &= ~(uintptr_t)(PAGE - 1);
+    madvise((void *)first, end - first, way); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-int pages_new_stack(int (*run)(void *argument), void *argument)
+void pages_of_stack(void)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1);
-    madvise((void *)(here - STACK_USED - STACK_SIZE), /* NOLINT(performance-no-int-to-ptr) */
-            STACK_SIZE + PAGE, MADV_POPULATE_WRITE);
-    return run_below(run, argument);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    populate(here - STACK_SIZE, here, MADV_POPULATE_WRITE);
+}
+
+/* What the linker knows of this program: where it begins; the end of the code that is needed often
+ * (layout.ld; NULL without that); what has no value in the file. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char often_end[] __attribute__((weak, visibility("hidden")));
+extern const char _edata[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+/* What both sides of a fork write to, which is copied at the first touch by either. Upwards last:
+ * there may be less stack than that. */
+static void own_pages(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    populate((uintptr_t)_edata, (uintptr_t)_end, MADV_POPULATE_WRITE);
+    populate(here - STACK_SIZE, here + STACK_USED, MADV_POPULATE_WRITE);
+}
+
+void pages_of_child(void)
+{
+    /* A fork leaves out what is in a file. */
+    if (often_end) /* cppcheck-suppress knownConditionTrueFalse; weak: a layout defines it */
+        populate((uintptr_t)__ehdr_start, (uintptr_t)often_end, MADV_POPULATE_READ);
+    own_pages();
+}
+
+void pages_of_parent(void)
+{
+    own_pages();
+    if (heap)
+        populate((uintptr_t)heap, (uintptr_t)heap + (size_t)HEAP_PAGES * PAGE, MADV_POPULATE_WRITE);
 }
 
 void pages_release(void)

@@ -12,9 +12,13 @@
  * allocated. */
 void pages_begin(void);
 
-/* Call run(argument), after a fork, with a stack that begins where nothing has been written to:
- * what has would be copied, page by page. Returns what it does. */
-int pages_new_stack(int (*run)(void *argument), void *argument);
+/* As much of the stack as such a command needs. */
+void pages_of_stack(void);
+
+/* After a fork, in either process: what it has written to and will write to again, and so would be
+ * copied page by page; in the child also what it executes. */
+void pages_of_child(void);
+void pages_of_parent(void);
 
 /* Give back what the heap does not use any more, for a process that stays for a while. */
 void pages_release(void);

@@ -4,6 +4,7 @@
 #include "core/linux/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -169,6 +170,32 @@ void process_reset_actions(void)
 {
     for (int number = 1; number <= 64; number++)
         sys_default_action(number);
+}
+
+/* A line of /proc/PID/status: bit N - 1 is signal N. All of them where it is missing. */
+static uint64_t signals_of(const char *status, const char *line)
+{
+    const char *found = strstr(status, line);
+    return found ? strtoull(found + strlen(line), NULL, 16) : UINT64_MAX;
+}
+
+int process_reset_changed(int proc)
+{
+    char status[4096];
+    autoclose int fd = openat(proc, "self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, status, sizeof(status) - 1);
+    status[length > 0 ? length : 0] = '\0';
+    uint64_t changed = signals_of(status, "\nSigIgn:\t") | signals_of(status, "\nSigCgt:\t");
+    if (changed == UINT64_MAX) {
+        process_reset_actions();
+        return 0;
+    }
+    for (; changed; changed &= changed - 1) {
+        int number = __builtin_ctzll(changed) + 1;
+        if (sys_default_action(number) < 0)
+            return fail(errno, "cannot give signal %d its default action", number);
+    }
+    return 0;
 }
 
 int process_unblock_signals(void)

@@ -66,6 +66,10 @@ int process_reset_signals(void);
 
 /* The two halves of that. */
 void process_reset_actions(void);
+/* The first half in few system calls, and one for each signal that is not as it shall be: proc, a
+ * /proc where "self" is this process, tells which. Where that cannot be read: as above. Returns 0
+ * or a negative errno (recorded). */
+int process_reset_changed(int proc);
 int process_unblock_signals(void);
 
 /* sigaction(2) with a handler, and the one way to install one: process_uncatch() then knows,

@@ -156,7 +156,7 @@ def write_layout(path, sections, tables):
     text += ["  }", "}", "INSERT AFTER .rela.dyn;", "SECTIONS", "{", "  .text.often : {",
              "    *(.fini)"]
     text += [f"    {pattern_of(file)}({name})" for _, _, name, file in sections]
-    text += ["  }", "}", "INSERT BEFORE .text;", ""]
+    text += ["  }", "  often_end = .; /* core/linux/pages.c */", "}", "INSERT BEFORE .text;", ""]
     pathlib.Path(path).write_text("\n".join(text))
 
 
