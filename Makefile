@@ -52,10 +52,10 @@ SOURCES := $(CORE) $(APPLET_SOURCES)
 
 # An applet of these, asked for alone, gets a binary as small as can be: without the options that
 # stand before an applet's name, without --trace, and with small/ in place of larger parts of libc.
-# They use neither JSON nor names of capabilities: no library but libc is linked.
+# They use neither JSON nor names of capabilities: no library but libc is linked. Nor containers.
 SMALL := $(if $(filter 1,$(words $(sort $(APPLETS)))),$(filter init,$(APPLETS)))
 ifneq ($(SMALL),)
-SOURCES := $(filter-out core/base/front.c core/base/trace.c,$(CORE)) \
+SOURCES := $(filter-out core/base/front.c core/base/trace.c,$(filter core/base/% core/linux/%,$(CORE))) \
     $(sort $(wildcard small/*.c)) $(APPLET_SOURCES)
 endif
 CHAIN := $(sort $(wildcard tests/chain/*.c))

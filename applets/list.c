@@ -13,6 +13,7 @@
 #include "core/base/exit.h"
 #include "core/base/file.h"
 #include "core/base/own.h"
+#include "core/base/pieces.h"
 #include "core/base/report.h"
 #include "core/base/text.h"
 #include "core/container/lifecycle.h"
@@ -32,12 +33,16 @@ static const struct option options[] = {
 };
 
 #define COLUMNS 6
+/* So much of an answer is written in one call. */
+#define AT_ONCE (8U << 10)
 
 struct listing {
     bool json;
     bool quiet;
-    struct text cells; /* of the table: strings that end with NUL, COLUMNS of them a row */
-    struct text text;  /* the other forms */
+    /* The answer, which is given when all of it is known. Of the table whole rows: COLUMNS strings
+     * that end with NUL. */
+    struct pieces answer;
+    struct text part; /* of it, under construction */
     size_t width[COLUMNS];
     /* Most containers have the same owner: the one that was looked up last. */
     bool known;
@@ -63,31 +68,43 @@ static const char *owner_name(struct listing *listing, uint32_t owner)
     return listing->name;
 }
 
+/* What is done of the answer. */
+static void keep(struct listing *listing)
+{
+    pieces_add(&listing->answer, listing->part.data, listing->part.length);
+    listing->part.length = 0;
+}
+
 static void add_row(struct listing *listing, const char *const cells[COLUMNS])
 {
     for (size_t i = 0; i < COLUMNS; i++) {
         char shown[1024];
         size_t length = text_printable(cells[i], shown, sizeof(shown));
-        text_append_bytes(&listing->cells, shown, length + 1);
+        text_append_bytes(&listing->part, shown, length + 1);
         if (length > listing->width[i])
             listing->width[i] = length;
     }
+    keep(listing);
 }
 
 static void add(struct listing *listing, const char *id, const struct record *record,
                 const char *status, pid_t pid, const char *owner)
 {
+    struct text *part = &listing->part;
     char number[16];
     snprintf(number, sizeof(number), "%d", (int)pid);
-    if (listing->quiet) {
-        text_append_format(&listing->text, "%s\n", id);
-    } else if (listing->json) {
-        text_append(&listing->text, listing->text.length ? "," : "[");
-        record_tell(record, status, pid, owner, false, &listing->text);
-    } else {
+    if (!listing->quiet && !listing->json) {
         add_row(listing,
                 (const char *const[]){id, number, status, record->bundle, record->created, owner});
+        return;
     }
+    if (listing->quiet) {
+        text_append_format(part, "%s\n", id);
+    } else {
+        text_append(part, listing->answer.first ? "," : "[");
+        record_tell(record, status, pid, owner, false, part);
+    }
+    keep(listing);
 }
 
 /* One that cannot be told of is told of all the same, so that it is not lost. */
@@ -126,20 +143,52 @@ static void pad(struct text *text, size_t count)
 }
 
 /* Columns as wide as runc's: at least 12 characters, three of them blank. */
-static void write_table(struct listing *listing)
+static void append_row(struct text *text, const char **cell, const size_t width[COLUMNS])
 {
-    const char *cell = listing->cells.data;
-    const char *end = cell + listing->cells.length;
-    for (size_t i = 0; cell < end; i = (i + 1) % COLUMNS) {
-        size_t length = strlen(cell);
-        size_t width = listing->width[i] + 3 > 12 ? listing->width[i] + 3 : 12;
-        text_append(&listing->text, cell);
-        if (i == COLUMNS - 1)
-            text_append(&listing->text, "\n");
-        else
-            pad(&listing->text, width - length);
-        cell += length + 1;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        size_t length = strlen(*cell);
+        text_append_bytes(text, *cell, length);
+        if (i < COLUMNS - 1)
+            pad(text, (width[i] + 3 > 12 ? width[i] + 3 : 12) - length);
+        *cell += length + 1;
     }
+    text_append(text, "\n");
+}
+
+/* What is there of the part, if it is enough for a call. */
+static int write_part(struct text *part, size_t enough)
+{
+    if (part->failed)
+        return fail(ENOMEM, "cannot compose the answer");
+    if (part->length < enough)
+        return 0;
+    size_t length = part->length;
+    part->length = 0;
+    return write_all(STDOUT_FILENO, "standard output", part->data, length);
+}
+
+static int write_table(struct listing *listing, const struct piece *rows)
+{
+    const char *cell = rows->bytes;
+    int result = 0;
+    while (result == 0 && cell < rows->bytes + rows->length) {
+        append_row(&listing->part, &cell, listing->width);
+        result = write_part(&listing->part, AT_ONCE);
+    }
+    return result;
+}
+
+static int write_answer(struct listing *listing)
+{
+    int result = 0;
+    if (listing->answer.failed || listing->part.failed)
+        return fail(ENOMEM, "cannot compose the answer");
+    for (const struct piece *piece = listing->answer.first; result == 0 && piece;
+         piece = piece->next)
+        result = listing->json || listing->quiet
+                     ? write_all(STDOUT_FILENO, "standard output", piece->bytes, piece->length)
+                     : write_table(listing, piece);
+    return result < 0 ? result : write_part(&listing->part, 1);
 }
 
 static int list(const struct call *call, struct listing *listing)
@@ -152,25 +201,27 @@ static int list(const struct call *call, struct listing *listing)
     listing->quiet = values->quiet;
     if (!listing->json && strcmp(format, "table") != 0)
         return fail_usage("option --format: unknown word '%s': table or json", format);
-    add_row(listing, (const char *const[]){"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"});
+    if (listing->quiet)
+        listing->json = false;
+    else if (!listing->json)
+        add_row(listing,
+                (const char *const[]){"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"});
     int result = lifecycle_each(call->globals->root, !listing->json, visit, listing);
     if (result < 0)
         return result;
-    if (!listing->quiet && listing->json)
-        text_append(&listing->text, listing->text.length ? "]\n" : "null\n");
-    else if (!listing->quiet)
-        write_table(listing);
-    if (listing->text.failed || listing->cells.failed)
-        return fail(ENOMEM, "cannot compose the answer");
-    return write_all(STDOUT_FILENO, "standard output", listing->text.data, listing->text.length);
+    if (listing->json) {
+        text_append(&listing->part, listing->answer.first ? "]\n" : "null\n");
+        keep(listing);
+    }
+    return write_answer(listing);
 }
 
 static int run(const struct call *call)
 {
     struct listing listing = {0};
     int result = list(call, &listing);
-    text_free(&listing.cells);
-    text_free(&listing.text);
+    pieces_free(&listing.answer);
+    text_free(&listing.part);
     return result < 0 ? report_error(EXIT_LIFECYCLE) : EXIT_YES;
 }
 

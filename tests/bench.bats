@@ -4,17 +4,24 @@
 
 load lib/helpers
 
+setup_file() {
+    if [ "$(id -u)" = 0 ]; then
+        (cd "$project_root" && tests/bench/compile.sh "$BATS_FILE_TMPDIR")
+    fi
+}
+
 setup() {
     need_root
     need_command hyperfine
     need_command jq
     output=$BATS_TEST_TMPDIR/bench.json
+    tools=$BATS_FILE_TMPDIR floor=$BATS_FILE_TMPDIR/floor
 }
 
 @test "bench measures floor and peers, names missing ones, leaves nothing" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=2 RUNS=2 MANY=10 OUTPUT="$output" SHIMBOX=/nonexistent/shimbox tests/bench/run.sh
+    run_split env ROUNDS=2 RUNS=2 MANY=10 TOOLS="$tools" OUTPUT="$output" SHIMBOX=/nonexistent/shimbox tests/bench/run.sh
     assert_status 0
     [[ $stdout == *"  floor --seal"* && $stdout == *"  empty program"* ]] || { show_run; false; }
     [[ $stdout == *"not measured: shimbox: /nonexistent/shimbox is not built"* ]]
@@ -26,8 +33,6 @@ setup() {
 
 @test "the floor is a container: namespaces, root, devices, capabilities, exit code" {
     cd "$project_root"
-    floor=$BATS_TEST_TMPDIR/floor
-    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
     leak_snapshot
     for seal in "" --seal "--seal --by-descriptor"; do
@@ -48,8 +53,6 @@ setup() {
 
 @test "the sealed floor cannot be written through its exe link" {
     cd "$project_root"
-    floor=$BATS_TEST_TMPDIR/floor
-    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
     "$floor" --seal "$BATS_TEST_TMPDIR/rootfs" /bin/probe sleep=60000 3>&- &
     parent=$!
@@ -68,14 +71,13 @@ setup() {
 
 @test "the floor of a function is a container: ids, layers, guard, devices, input and answer" {
     cd "$project_root"
-    tests/bench/compile.sh "$BATS_TEST_TMPDIR"
     make_rootfs "$BATS_TEST_TMPDIR/rootfs"
-    cp "$BATS_TEST_TMPDIR/echo" "$BATS_TEST_TMPDIR/rootfs/bin/echo"
+    cp "$tools/echo" "$BATS_TEST_TMPDIR/rootfs/bin/echo"
     leak_snapshot
-    run_split "$BATS_TEST_TMPDIR/floor_function" 3 "$BATS_TEST_TMPDIR/rootfs" /bin/echo
+    run_split "$tools/floor_function" 3 "$BATS_TEST_TMPDIR/rootfs" /bin/echo
     assert_status 0
     assert_stdout $'hello\nhello\nhello'
-    run_split "$BATS_TEST_TMPDIR/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/probe pid ppid uid caps nnp cwd \
+    run_split "$tools/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/probe pid ppid uid caps nnp cwd \
         hostname interfaces stat=/etc/passwd stat=/dev/null mount=/ mount=/proc mount=/sys mkdir=/x exit=9
     assert_status 9
     assert_fact pid=2 ppid=1 uid=0 nnp=1 cwd=/ hostname=shimbox interfaces.lo.up=yes \
@@ -83,7 +85,7 @@ setup() {
         caps.bnd=0000000020000420 caps.amb=0000000000000000 stat:/dev/null.rdev=1:3 \
         stat:/etc/passwd.uid=0 mount:/.type=overlay mount:/proc.type=proc mount:/sys.type=sysfs \
         mkdir:/x=ok
-    run_split "$BATS_TEST_TMPDIR/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/nope
+    run_split "$tools/floor_function" 1 "$BATS_TEST_TMPDIR/rootfs" /bin/nope
     assert_status 125
     assert_stderr "floor_function: /bin/nope: No such file or directory"
     [ ! -e "$BATS_TEST_TMPDIR/rootfs/x" ]
@@ -95,7 +97,7 @@ setup() {
     cd "$project_root"
     run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 LIFECYCLE_ROUNDS=1 MANY=10 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 \
         SPARK_ROUNDS=1 SPARK_CALLS=2 SMALLEST="${TEST_FULL:-0}" NO_TRACE=build/shimbox \
-        OUTPUT="$output" tests/bench/run.sh
+        TOOLS="$tools" OUTPUT="$output" tests/bench/run.sh
     assert_status 0
     for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do
         [ "$(grep -cE "^${row%:*} +[0-9]+  \| +[0-9.]+" <<<"$stdout")" = "${row#*:}" ] || { show_run; false; }

@@ -2,16 +2,17 @@
 """Run the tests and count: run.py [--full] [--jobs N] [NAME...]; called by `build.sh test`.
 SPDX-License-Identifier: Apache-2.0
 
-As root, as many suites run at a time as there are processors, and one more, for all of them wait now
-and then; each in mount and pid namespaces of its own with its own /tmp, and in a version 2 cgroup of its
-own, so that none sees what others leave, mount or make there; what a suite leaves running ends with it.
+As root, two suites more than there are processors run at a time, for all of them wait now and then; each
+in mount and pid namespaces of its own with its own /tmp, and in a version 2 cgroup of its own, so that
+none sees what others leave, mount or make there; what a suite leaves running ends with it.
 A suite after which /dev/null is somebody else's, or that left a cgroup below its own, has failed.
 
-Every suite speaks TAP. Programs of tests/core run once (they are linked with core's debug build);
-bats and Python files run with build/shimbox and most again with build/debug/shimbox; those that an
-architecture's emulator can run, with build/aarch64/shimbox too. NAME is a file of tests/, with or
-without folder and suffix; `vm` is all that runs in the test machine (tests/vm/suites), vm:NAME a file in
-there, listed or not. The last line is `N passed, N failed, N skipped`.
+Every suite speaks TAP. Programs of tests/core and targets of tests/fuzz run once (they are linked with
+core's debug build); bats and Python files run with build/shimbox and most again with
+build/debug/shimbox; those that an architecture's emulator can run, with build/aarch64/shimbox too. NAME
+is a file of tests/, with or without folder and suffix; `fuzz` is all targets, `vm` all that runs in the
+test machine (tests/vm/suites), vm:NAME a file in there, listed or not. The last line is `N passed, N
+failed, N skipped`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import errno
 import os
 import pathlib
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -45,19 +47,21 @@ SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_changes", "test_en
                 "test_mapping", "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
                 "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_setpriv",
                 "test_spark_steps", "test_steps", "test_streams"}
-EMULATED = {"spec"}
+EMULATED = {"test_spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).
-LEAKS = {"spec", "test_schema", "test_user"}
+LEAKS = {"test_spec", "test_schema", "test_user"}
 SECONDS, SECONDS_FULL = 600, 3600
+# How long each target of tests/fuzz is given inputs.
+FUZZ_SECONDS, FUZZ_SECONDS_FULL = 10, 60
 DEBIAN = {"test_podman", "test_real"} # use debian_rootfs of tests/lib/helpers.bash
 # What takes longest begins first (the debug build of it before the release), so that at the end no
 # processor waits for the other.
-LONGEST = ["test_steps", "build", "bench", "test_boot", "test_podman", "test_podman_root",
-           "test_podman_user", "test_process", "test_paths",
-           "test_program", "run",
-           "spec", "test_mounts", "helpers", "test_terminal", "test_schedule", "test_quantity",
-           "test_nsenter", "test_setpriv", "test_chain", "test_netns_new", "test_idmap_mount",
-           "rootless", "test_rootless_check", "test_faults", "chain", "dispatch", "test_unshare"]
+LONGEST = ["build", "bench", "test_boot", "test_steps", "test_podman_root", "test_process", "test_mounts",
+           "test_podman", "test_paths", "test_init", "test_small", "test_podman_user", "test_protocol",
+           "test_setpriv", "run", "test_state", "test_operations", "test_userns_fd", "test_faults",
+           "test_calls", "test_seccomp", "test_program", "test_buildah", "test_modes", "dispatch", "chain",
+           "rootless", "test_net_devices", "test_namespaces", "test_idmap", "test_ends", "test_unshare",
+           "test_containerd", "test_exec", "test_terminal", "test_schedule", "test_seccomp_cache"]
 ISOLATED = [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "sh", "-euc",
@@ -86,6 +90,7 @@ class Suite:
         environment = dict(os.environ, PROBE=str(TOP / "build/tests/probe"), TEST_BUILD=self.build)
         environment["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        environment["FUZZ_SECONDS"] = str(FUZZ_SECONDS_FULL if full else FUZZ_SECONDS)
         if self.binary:
             environment["SHIMBOX"] = str(TOP / self.binary)
         if self.build == "debug" and self.path.stem in LEAKS:
@@ -103,6 +108,7 @@ class Counts:
         self.expected_skips = expected_skips
         self.lock = threading.Lock()
         self.running, self.null = [], null_device()
+        self.debian = threading.Event() # there is a Debian system, or none can be had
 
     def skip(self, suite, name, reason):
         self.skipped.append(f"{suite}: {name}: {reason or 'no reason given'}")
@@ -143,6 +149,15 @@ def make_cgroup():
         return None
 
 
+def processor_seconds(cgroup):
+    """What all that ran in there, or below, have used; None if the kernel does not tell."""
+    try:
+        text = pathlib.Path(cgroup, "cpu.stat").read_text()
+        return int(re.search(r"^usage_usec (\d+)$", text, re.M)[1]) / 1e6
+    except (OSError, TypeError):
+        return None
+
+
 def remove_cgroup(top):
     """It, and all below it, whose names are the answer."""
     left = [folder for folder, _, _ in os.walk(top, topdown=False)]
@@ -175,7 +190,10 @@ def find_suites(full, named=()):
     """All suites, the quick ones first."""
     suites = [Suite(TESTS / "lint/all.sh", "", [TESTS / "lint/all.sh", "cheap", "--tap"], None)]
     for source in sorted(TESTS.glob("core/*.c")):
-        suites.append(Suite(source, "", [TOP / "build/debug/tests/core" / source.stem], None))
+        if source.stem != "fuzz":
+            suites.append(Suite(source, "", [TOP / "build/debug/tests/core" / source.stem], None))
+    for source in sorted(TESTS.glob("fuzz/*.c")):
+        suites.append(Suite(source, "", [TOP / "build/debug/tests/core/fuzz", source.stem], None))
     files = sorted(TESTS.glob("*.bats")) + sorted(TESTS.glob("*/*.bats"))
     files += [path for path in sorted(TESTS.glob("**/test_*.py")) if path.parent != TESTS / "vm"]
     for build, binary in (("release", "build/shimbox"), ("debug", "build/debug/shimbox")):
@@ -213,6 +231,8 @@ def write_emulated():
 
 def run_suite(suite, counts, full):
     """Run one file; print one line, and everything it said if a test failed."""
+    if suite.path.stem in DEBIAN:
+        counts.debian.wait()
     start = time.monotonic()
     limit = SECONDS_FULL if full else SECONDS
     isolated = os.geteuid() == 0 and suite.build
@@ -230,6 +250,7 @@ def run_suite(suite, counts, full):
         os.killpg(process.pid, signal.SIGKILL)
         output, late = read_rest(process), True
     why = f"did not end within {limit} s" if late else None
+    used = processor_seconds(cgroup) if cgroup else None
     left = remove_cgroup(cgroup) if cgroup else []
     if left and not why:
         why = f"left behind the cgroups {', '.join(left)}"
@@ -237,11 +258,12 @@ def run_suite(suite, counts, full):
         counts.check_null(suite)
         counts.running.remove(suite)
         judge(suite, counts, output.decode(errors="replace"), process.returncode, why,
-              time.monotonic() - start)
+              time.monotonic() - start, used)
 
 
-def judge(suite, counts, text, status, why, seconds):
-    """Count what the file said, and tell; why: what is wrong with the suite as a whole, or None."""
+def judge(suite, counts, text, status, why, seconds, used=None):
+    """Count what the file said, and tell; why: what is wrong with the suite as a whole, or None;
+    used: seconds of processors, where they are known."""
     before, failed_before = counts.passed + len(counts.skipped), len(counts.failed)
     read_tap(suite, text, counts)
     if why:
@@ -253,7 +275,8 @@ def judge(suite, counts, text, status, why, seconds):
             counts.failed.append(f"{suite}: has no tests")
     failed = len(counts.failed) - failed_before
     done = counts.passed + len(counts.skipped) - before
-    print(f"{'not ok' if failed else 'ok':6} {suite}: {done} done, {failed} failed, {seconds:.1f} s")
+    print(f"{'not ok' if failed else 'ok':6} {suite}: {done} done, {failed} failed, {seconds:.1f} s"
+          + (f", processors {used:.1f} s" if used is not None else ""))
     if failed:
         print("".join(f"    {line}\n" for line in text.splitlines()[-400:]), end="")
     sys.stdout.flush()
@@ -347,26 +370,33 @@ def read_tap(suite, text, counts):
         counts.failed.append(f"{suite}: {seen} of {planned or 'an unknown number of'} tests reported")
 
 
-def prepare(suites):
-    """What suites would otherwise make at the same time: the ordinary user, a Debian system."""
-    script = ". tests/lib/helpers.bash; need_unprivileged_user"
-    if any(suite.path.stem in DEBIAN for suite in suites):
-        script += '; t=$(mktemp -d); debian_rootfs "$t/root" || true; rm -rf --one-file-system "$t"'
+def prepare(script):
+    """What suites would otherwise make at the same time, by tests/lib/helpers.bash."""
     environment = dict(os.environ, PROBE=str(TOP / "build/tests/probe"))
-    subprocess.run(["bash", "-c", script], cwd=TOP, env=environment, check=False,
-                   stdin=subprocess.DEVNULL)
+    subprocess.run(["bash", "-c", f". tests/lib/helpers.bash; {script}"], cwd=TOP, env=environment,
+                   check=False, stdin=subprocess.DEVNULL)
+
+
+def prepare_debian(counts):
+    """It waits for the network most of the time: beside the suites, of which those of DEBIAN wait for it."""
+    prepare('t=$(mktemp -d); debian_rootfs "$t/root" || true; rm -rf --one-file-system "$t"')
+    counts.debian.set()
 
 
 def order_of(suite):
-    """First what has one build only, for it is quick (lint, core), then what is long, then the rest."""
-    stem = suite.path.stem
+    """First what has one build only, for it is quick (lint, core), then what is long, then the rest; at
+    last the fuzz targets, which take the same time each, so that the processors end together."""
+    stem, fuzz = suite.path.stem, suite.path.parent.name == "fuzz"
     place = LONGEST.index(stem) if stem in LONGEST else len(LONGEST)
-    return suite.build != "", place, suite.build != "debug"
+    return fuzz, suite.build != "", place, suite.build != "debug"
 
 
 def run_all(suites, counts, full, jobs):
     """Side by side, the test machine among them."""
     inside = [s for s in suites if s.job]
+    prepare("need_unprivileged_user")
+    if any(s.path.stem in DEBIAN for s in suites if not s.job):
+        threading.Thread(target=prepare_debian, args=[counts], daemon=True).start()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(run_machines, inside, counts, full)]
         running += [pool.submit(run_suite, s, counts, full)
@@ -381,28 +411,31 @@ def wanted(suite, names):
         return suite.asked in names
     return not names or any(
         name in (n, f"tests/{n}") or n in (suite.path.name, suite.path.stem)
-        or (n == "vm" and suite.job) for n in names)
+        or (n == "vm" and suite.job) or n == suite.path.parent.name == "fuzz" for n in names)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="build.sh test")
     parser.add_argument("--full", action="store_true", help="the second tier too")
     parser.add_argument("--jobs", type=int, metavar="N", help="suites at a time",
-                        default=os.cpu_count() + 1 if os.geteuid() == 0 else 1)
+                        default=os.cpu_count() + 2 if os.geteuid() == 0 else 1)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
+    start = time.monotonic()
     suites = find_suites(options.full, options.names) + machine_suites(options.full, options.names)
     suites = [s for s in suites if wanted(s, options.names)]
     for name in options.names:
         if not any(wanted(s, [name]) for s in suites):
             parser.error(f"no test file '{name}'")
     counts = Counts(read_expected_skips())
-    prepare([suite for suite in suites if not suite.job])
     run_all(suites, counts, options.full, options.jobs)
     for title, rows in (("skipped", counts.skipped), ("FAILED", counts.failed)):
         if rows:
             print(f"\n{title}:")
             print("".join(f"  {row}\n" for row in rows), end="")
+    # With these two one sees how long the processors have waited for each other.
+    used = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(f"\n{used:.0f} s of processors ({os.cpu_count()} of them) in {time.monotonic() - start:.0f} s")
     print(f"\n{counts.passed} passed, {len(counts.failed)} failed, {len(counts.skipped)} skipped")
     sys.exit(1 if counts.failed else 0)
 

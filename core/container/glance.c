@@ -1,15 +1,14 @@
 /* Many containers looked at, each with as few system calls as its status can be told by.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Seven a container that runs: open, examine and read the record; get hold of the process, and see
- * that it is the one; open and read the events of its cgroup. Who has ended is asked, and all is
+ * Six a container that runs: open, examine and read the record; get hold of the process by what no
+ * other one has; open and read the events of its cgroup. Who has ended is asked, and all is
  * closed, for many at once. What is not as `run` and `start` leave it, or is not known of this host
  * yet, is left to lifecycle.c, which knows the rest.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -30,9 +29,14 @@ struct glance {
     bool sealed;
 };
 
+/* What pidfds can do. */
+enum pidfs { UNKNOWN, MISSING, INODES, HANDLES };
+
 struct glances {
     struct state_root root;
     struct lifecycle_host host;
+    enum pidfs pidfs;
+    int self;    /* a pidfd, with HANDLES */
     uid_t owner; /* of all that may be trusted */
     bool brief;
     int (*visit)(void *context, const struct lifecycle_view *view);
@@ -70,7 +74,13 @@ static void close_all(struct glances *all)
 /* The one name and the other, in a path of that size. */
 static bool join(char *path, size_t size, const char *name, const char *other)
 {
-    return snprintf(path, size, "%s%s", name, other) < (int)size;
+    size_t length = strlen(name);
+    size_t rest = strlen(other) + 1;
+    if (length + rest > size)
+        return false;
+    memcpy(path, name, length);
+    memcpy(path + length, other, rest);
+    return true;
 }
 
 /* The functions below return whether they could tell; they record nothing. */
@@ -97,23 +107,39 @@ static bool read_record(struct glances *all, struct glance *glance)
            glance->record.ready;
 }
 
-static bool has_pidfs(struct lifecycle_host *host, int pidfd)
+/* What this kernel's pidfds can do is asked of our own, once. Inodes tell processes apart since
+ * Linux 6.9, and one can be had by it since 6.14. */
+static bool has_pidfs(struct glances *all)
 {
     struct statfs system;
-    if (!host->pidfs)
-        host->pidfs = fstatfs(pidfd, &system) == 0 && system.f_type == PIDFS_MAGIC ? 1 : -1;
-    return host->pidfs > 0;
+    if (all->pidfs == UNKNOWN) {
+        autoclose int self = sys_pidfd_open(getpid());
+        struct stat status;
+        all->pidfs = MISSING;
+        if (self >= 0 && fstatfs(self, &system) == 0 && system.f_type == PIDFS_MAGIC &&
+            fstat(self, &status) == 0) {
+            autoclose int same = sys_pidfs_open(self, status.st_ino);
+            all->pidfs = same < 0 ? INODES : HANDLES;
+            all->self = same;
+            same = -1;
+        }
+    }
+    return all->pidfs != MISSING;
 }
 
 /* By its pidfd, -1 where there is no such process. Whether it has ended is asked later. */
 static bool find_by_pidfd(struct glances *all, const struct record_process *init, int *pidfd)
 {
     struct stat status;
+    if (all->pidfs == HANDLES) {
+        *pidfd = keep(all, sys_pidfs_open(all->self, init->inode));
+        return *pidfd >= 0 || errno == ESTALE;
+    }
     *pidfd = keep(all, sys_pidfd_open(init->pid));
     /* EINVAL: that is not the first thread of a process. */
     if (*pidfd < 0)
         return errno == ESRCH || errno == EINVAL;
-    if (!has_pidfs(&all->host, *pidfd) || fstat(*pidfd, &status) < 0)
+    if (fstat(*pidfd, &status) < 0)
         return false;
     if (status.st_ino != init->inode)
         *pidfd = -1;
@@ -124,7 +150,7 @@ static bool find_process(struct glances *all, struct glance *glance, int *pidfd)
 {
     const struct record_process *init = &glance->record.init;
     bool fresh = false;
-    if (glance->sealed && init->inode && all->host.pidfs >= 0 && find_by_pidfd(all, init, pidfd)) {
+    if (glance->sealed && init->inode && has_pidfs(all) && find_by_pidfd(all, init, pidfd)) {
         glance->view.status = *pidfd < 0 ? STATUS_STOPPED : STATUS_RUNNING;
         return true;
     }
@@ -243,6 +269,8 @@ int lifecycle_each(const char *root, bool brief,
     struct glances all;
     all.root = NO_STATE_ROOT;
     all.host = NO_LIFECYCLE_HOST;
+    all.pidfs = UNKNOWN;
+    all.self = -1;
     all.owner = geteuid();
     all.brief = brief;
     all.visit = tell_of;
@@ -254,6 +282,7 @@ int lifecycle_each(const char *root, bool brief,
     if (result == 0)
         result = tell(&all);
     close_all(&all);
+    close_fd(&all.self);
     lifecycle_host_close(&all.host);
     state_close_root(&all.root);
     return result;

@@ -26,7 +26,6 @@ const char *status_name(enum status status);
 /* What is the same for all containers that one command looks up, once it is known. */
 struct lifecycle_host {
     int proc;
-    int pidfs; /* do inodes of pidfds tell processes apart? 1, -1; 0: not known */
     char boot[RECORD_BOOT];
     struct cgroup cgroup; /* the root of the mount */
 };

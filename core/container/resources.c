@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,12 @@
 /* Whoever has the lock is about to remove the cgroup, or to limit it; without it, removing it is
  * tried all the same. */
 #define LOCK_MS 1000
+
+/* What a processor may keep of a cgroup's memory; those that its set-up comes to; and how long to
+ * wait until they give it back, which most do within one millisecond. */
+#define RESERVE     (64LL * 4096)
+#define RESERVES    (4 * RESERVE)
+#define RESERVES_MS 100
 
 int resources_refuse(const struct resources *resources)
 {
@@ -187,6 +194,38 @@ static void drop_moot(int fd, struct text_list *list)
     list->count = kept;
 }
 
+/* Bytes; 0 where they are not counted. */
+static long long read_used(int fd)
+{
+    autotext struct text used = {0};
+    return read_file(fd, "memory.current", 64, &used) == 0 && used.data
+               ? strtoll(used.data, NULL, 10)
+               : 0;
+}
+
+/* The kernel charges 64 pages at a time, and each processor keeps what is left of them. Where that
+ * is all that there may be, a process is killed that uses a third of it: the kernel asks for the
+ * reserves then, but does not wait. It asks as well for memory.high, and kills nobody. */
+static void give_back_reserves(int fd, long long limit)
+{
+    autotext struct text before = {0};
+    char high[32];
+    long long used = limit > 0 ? read_used(fd) : 0;
+    long long less = limit < RESERVE ? limit : RESERVE - 1;
+    if (used > less && limit - used < RESERVES && read_file(fd, "memory.high", 64, &before) == 0 &&
+        before.data) {
+        step("give back reserves of memory");
+        snprintf(high, sizeof(high), "%lld\n", less);
+        bool asked = write_value(fd, "memory.high", high) == 0;
+        for (unsigned i = 0; asked && i < RESERVES_MS && read_used(fd) > less; i++)
+            poll(NULL, 0, 1);
+        if (asked)
+            write_value(fd, "memory.high", before.data);
+    }
+    /* Else memory.max does what it can. */
+    error_clear();
+}
+
 int resources_limit(struct container *container)
 {
     struct own_cgroup *cgroup = &container->cgroup;
@@ -197,6 +236,7 @@ int resources_limit(struct container *container)
     flock(cgroup->fd, LOCK_UN);
     struct text_list list = cgroup->settings.list;
     drop_moot(cgroup->fd, &list);
+    give_back_reserves(cgroup->fd, resources->memory_limit);
     int result = resources_check_memory(cgroup->fd, cgroup->place.path, resources);
     if (result == 0)
         result = cgroup_set(cgroup->fd, cgroup->place.path, &list);

@@ -141,6 +141,18 @@ static inline int sys_pidfd_open(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
+/* A pidfd by its inode, through any other pidfd; since Linux 6.14. ESTALE: there is no such process
+ * (any more), or this kernel cannot. */
+static inline int sys_pidfs_open(int pidfd, uint64_t inode)
+{
+    struct {
+        uint32_t size;
+        int32_t type; /* FILEID_KERNFS, which pidfs uses */
+        uint64_t inode;
+    } handle = {sizeof(inode), 0xfe, inode};
+    return (int)syscall(SYS_open_by_handle_at, pidfd, &handle, O_RDONLY | O_CLOEXEC);
+}
+
 static inline int sys_seccomp(unsigned operation, unsigned flags, void *argument)
 {
     return (int)syscall(SYS_seccomp, operation, flags, argument);

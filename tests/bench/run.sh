@@ -9,6 +9,7 @@
 #                              rounds joined, with peak_kib added
 #   NO_TRACE=build/bench/no-trace/shimbox    the same without --trace, to see what that costs off
 #   SMALL=build/small/shimbox  that of init alone
+#   TOOLS=FOLDER               where compile.sh has put its programs already
 #   SMALLEST=0                 without the smallest limit of memory, which takes minutes
 #   ROUNDS=10 RUNS=30          every command runs RUNS times in each of ROUNDS turns, so that noise
 #                              hits all alike; the medians are over ROUNDS * RUNS
@@ -31,9 +32,9 @@ fi
 top=$(pwd -P) here=$(cd "$(dirname "$0")" && pwd -P)
 shimbox=$(realpath -m "${SHIMBOX:-build/shimbox}")
 output=${OUTPUT:-build/bench.json} rounds=${ROUNDS:-10} runs=${RUNS:-30}
-tools=$top/build/bench
-mkdir -p "$tools"
-work=$(mktemp -d "$tools/run.XXXXXX")
+tools=${TOOLS:-$top/build/bench}
+mkdir -p "$top/build/bench"
+work=$(mktemp -d "$top/build/bench/run.XXXXXX")
 cgroup=/sys/fs/cgroup/shimbox-bench.$$
 clean() {
     umount "$work/state" "$work/scale/state" 2>/dev/null || true
@@ -46,8 +47,7 @@ mkdir "$cgroup" || true
 mkdir "$work/state"
 mount -t tmpfs none "$work/state"
 
-"$here/compile.sh" "$tools"
-gcc -std=gnu11 -D_GNU_SOURCE -Os -o "$tools/peak" "$here/peak.c"
+[ -n "${TOOLS:-}" ] || "$here/compile.sh" "$tools"
 
 rootfs=$work/bundle/rootfs
 mkdir -p "$rootfs"/{proc,sys,dev,tmp,bin,etc}

@@ -6,7 +6,7 @@ smallest.py                 boots the machine, which has all controllers, and pr
 smallest.py --inside DIR    what it runs there; DIR is made
 
 The container is of the default specification, and its program the one that all others of the bench run.
-It matters on which processors the set-up happens to run, since each of them keeps up to 128 KiB charged
+It matters on which processors the set-up happens to run, since each of them keeps up to 256 KiB charged
 in reserve: so there are two limits, one under which it starts now and then, and one where ten of ten do.
 """
 

@@ -83,7 +83,9 @@ def main():
         parent.rest()
         sys.exit(parent.process.wait())
     message = parent.until(sys.argv[1])
-    print(json.dumps(message), flush=True)
+    # In one write: the container's program has the same stream.
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
     time.sleep(1000)
 
 

@@ -15,16 +15,22 @@ export SHIMBOX PROBE TEST_CACHE
 # but 0, 1, 2 and those listed in RUN_KEEP: bats and what started it leave several open, and one
 # that a container keeps hangs bats.
 run_split() {
-    local out err
-    out=$(mktemp "$BATS_TEST_TMPDIR/stdout.XXXXXX")
-    err=$(mktemp "$BATS_TEST_TMPDIR/stderr.XXXXXX")
+    # Without another process, and without bats' look at every command: it is called a thousand times.
+    local flags=$- out=$BATS_TEST_TMPDIR/run_split.stdout err=$BATS_TEST_TMPDIR/run_split.stderr parts
+    set +T
     status=0
-    (close_others && "$@") <"${RUN_STDIN:-/dev/null}" >"$out" 2>"$err" || status=$?
-    stdout=$(tr -d '\0' <"$out") stderr=$(tr -d '\0' <"$err")
+    (trap - DEBUG && close_others && "$@") <"${RUN_STDIN:-/dev/null}" >"$out" 2>"$err" || status=$?
+    # Pieces between NULs, which a variable cannot hold.
+    mapfile -d '' -t parts <"$out"
+    printf -v stdout %s "${parts[@]}"
+    mapfile -d '' -t parts <"$err"
+    printf -v stderr %s "${parts[@]}"
+    while [[ $stdout == *$'\n' ]]; do stdout=${stdout%$'\n'}; done
+    while [[ $stderr == *$'\n' ]]; do stderr=${stderr%$'\n'}; done
     mapfile -t stdout_lines <"$out"
     mapfile -t stderr_lines <"$err"
-    rm -f "$out" "$err"
     export status stdout stderr
+    [[ $flags != *T* ]] || set -T
 }
 
 close_others() {
@@ -135,8 +141,9 @@ debian_rootfs() {
 
 # leak_snapshot, then leak_check: what could be left behind is compared: the mounts of this namespace,
 # cgroups, named network namespaces, files of ours in the usual places, descriptors of the test's
-# shell, and processes of this test. leak_check waits up to three seconds, since the kernel ends
-# some things after wait has returned, then prints each difference and fails.
+# shell, and processes of this test. leak_check waits up to three seconds (LEAK_SECONDS gives another
+# number), since the kernel ends some things after wait has returned, then prints each difference and
+# fails.
 leak_state() {
     local fd own
     sed 's/^/mount /' /proc/self/mountinfo
@@ -195,7 +202,8 @@ leak_is_ancestor() {
 }
 
 leak_list() {
-    (leak_state) >"$BATS_TEST_TMPDIR/leak.$1"
+    # Not with bats' look at every command, of which there are hundreds.
+    (trap - DEBUG; set +T; leak_state) >"$BATS_TEST_TMPDIR/leak.$1"
     sort -o "$BATS_TEST_TMPDIR/leak.$1" "$BATS_TEST_TMPDIR/leak.$1"
 }
 
@@ -204,13 +212,13 @@ leak_snapshot() {
 }
 
 leak_check() {
-    local attempt
-    for attempt in 1 2 3 4 5 6; do
+    local left
+    for ((left = ${LEAK_SECONDS:-3} * 10; left >= 0; left--)); do
         leak_list after
         if cmp -s "$BATS_TEST_TMPDIR/leak.before" "$BATS_TEST_TMPDIR/leak.after"; then
             return 0
         fi
-        [ "$attempt" = 6 ] || sleep 0.5
+        [ "$left" = 0 ] || sleep 0.1
     done
     echo "left behind (>) or gone (<):"
     diff "$BATS_TEST_TMPDIR/leak.before" "$BATS_TEST_TMPDIR/leak.after"

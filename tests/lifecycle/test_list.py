@@ -5,21 +5,28 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import collections
+import ctypes
+import errno
 import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
 from lifecycle import CgroupTest, process_start, process_state, skip_loudly
 
-STEPPER = pathlib.Path(os.environ["PROBE"]).resolve().parent / "stepper"
+TOOLS = pathlib.Path(os.environ["PROBE"]).resolve().parent
+STEPPER, DENY = TOOLS / "stepper", TOOLS / "deny"
+OPEN_BY_HANDLE_AT = {"x86_64": 304, "aarch64": 265}[os.uname().machine]
 PIDFS = 0x50494446
 # What one costs that runs: its record, its process, the events of its cgroup.
-QUICK = {"openat": 2, "stat": 2, "read": 2, "pidfd_open": 1}
+BY_HANDLE = {"openat": 2, "stat": 1, "read": 2, "open_by_handle_at": 1}
+BY_INODE = {"openat": 2, "stat": 2, "read": 2, "pidfd_open": 1}
 # Where inodes of pidfds tell nothing, or `start` has not come to its end.
 BY_PROC = {"openat": 3, "stat": 2, "read": 3, "close": 1}
 # For many of them at once; and what grows with the answer.
@@ -36,6 +43,31 @@ def has_pidfs():
     finally:
         os.close(pidfd)
     return int(told, 16) == PIDFS
+
+
+def has_handles():
+    """Whether a process can be had by its inode: since Linux 6.14."""
+    pidfd = os.pidfd_open(os.getpid())
+    try:
+        handle = struct.pack("=IiQ", 8, 0xfe, os.fstat(pidfd).st_ino)
+        found = ctypes.CDLL(None).open_by_handle_at(pidfd, handle, os.O_CLOEXEC)
+    finally:
+        os.close(pidfd)
+    if found >= 0:
+        os.close(found)
+    return found >= 0
+
+
+def ended_inode():
+    """That of a process that is gone: no other one will ever have it."""
+    process = subprocess.Popen(["sleep", "60"])
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        return os.fstat(pidfd).st_ino
+    finally:
+        os.close(pidfd)
+        process.kill()
+        process.wait()
 
 
 class List(CgroupTest):
@@ -73,10 +105,10 @@ class List(CgroupTest):
         self.create(name)
         self.good("start", name)
 
-    def calls(self, root):
+    def calls(self, root, prefix):
         """How often `list` makes each system call (tests/faults/stepper.c), and its lines."""
         report, trace = f"{self.dir}/report", f"{self.dir}/trace"
-        done = subprocess.run([STEPPER, report, trace, "-", "-", self.shimbox, "--root", root, f"--trace={trace}",
+        done = subprocess.run([*prefix, STEPPER, report, trace, "-", "-", self.shimbox, "--root", root, f"--trace={trace}",
                                "list"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         rows = [line.split("\t") for line in pathlib.Path(report).read_text().splitlines()]
         counted = collections.Counter(row[4] for row in rows if row[0] == "call" and row[1] == "0")
@@ -87,16 +119,15 @@ class List(CgroupTest):
             del counted[name]
         return counted, done.stdout.splitlines()
 
-    def slope(self, mode):
+    def slope(self, mode, prefix=()):
         """What each container costs more, by system call."""
         counts = {}
         for number in (1, 21, 61):
-            root = pathlib.Path(self.dir, f"many-{number}-{mode:o}")
-            root.mkdir(mode=0o700)
+            root = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
             self.addCleanup(shutil.rmtree, root)
             for i in range(number):
                 self.copy("c", f"c{i}", mode=mode, root=root)
-            counts[number], lines = self.calls(root)
+            counts[number], lines = self.calls(root, prefix)
             self.assertEqual(len(lines), number + 1)
             self.assertEqual({line.split()[2] for line in lines[1:]}, {"running"})
         for name in SHARED:
@@ -111,15 +142,19 @@ class List(CgroupTest):
     def test_slope(self):
         self.start("c")
         self.assertEqual(self.record("c")["cgroup"], f"/{self.cgroup.name}-c")
-        self.assertEqual(self.slope(0o400), QUICK if has_pidfs() else BY_PROC)
+        by_inode = BY_INODE if has_pidfs() else BY_PROC
+        self.assertEqual(self.slope(0o400), BY_HANDLE if has_handles() else by_inode)
+        for number in (errno.ENOSYS, errno.EPERM, errno.ESTALE):
+            self.assertEqual(self.slope(0o400, [DENY, str(OPEN_BY_HANDLE_AT), str(number)]), by_inode)
         self.assertEqual(self.slope(0o600), BY_PROC)
         self.good("delete", "--force", "c")
 
     def check(self, expected):
-        """The statuses, in both forms of the answer, and what `state` says, which asks the long way."""
+        """The statuses, in both forms of the answer and in both quick ways, and what `state` says, which asks the
+        long way."""
         broken = sorted(name for name, status in expected.items() if status == "broken")
-        for form in ("table", "json"):
-            told = self.shim("list", "--format", form, root=self.many)
+        for form, prefix in (("table", ()), ("json", ()), ("table", (DENY, OPEN_BY_HANDLE_AT, errno.ENOSYS))):
+            told = self.shim("list", "--format", form, root=self.many, prefix=tuple(map(str, prefix)))
             if form == "json":
                 found = {entry["id"]: (entry["status"], entry["pid"]) for entry in json.loads(told.stdout)}
             else:
@@ -158,12 +193,13 @@ class List(CgroupTest):
         self.copy("run", "old", (inode, ""))
         self.copy("paused", "old-paused", (f',"inode":{self.record("paused")["init"]["inode"]}', ""))
         expected |= {"old": "running", "old-paused": "paused"}
-        # Another process of that number, or another boot.
+        # Another process of that number (with another start, for what asks for that), or another boot.
         other = subprocess.Popen(["sleep", "60"])
         self.addCleanup(lambda: (other.kill(), other.wait()))
-        self.copy("run", "taken", (f'"pid":{init["pid"]}', f'"pid":{other.pid}'))
+        ended = f',"inode":{ended_inode()}'
+        self.copy("run", "taken", (f'"pid":{init["pid"]}', f'"pid":{other.pid}'), (inode, ended))
         self.copy("run", "taken-old", (f'"pid":{init["pid"]}', f'"pid":{other.pid}'), (inode, ""))
-        self.copy("run", "gone", (f'"pid":{init["pid"]}', '"pid":4194303'))
+        self.copy("run", "gone", (f'"pid":{init["pid"]}', '"pid":4194303'), (inode, ended))
         self.copy("run", "rebooted", (self.record("run")["boot"], "00000000-0000-4000-8000-000000000000"))
         expected |= {"taken": "stopped", "taken-old": "stopped", "gone": "stopped", "rebooted": "stopped"}
         # Whose first thread has ended is there all the same.
@@ -234,12 +270,12 @@ class List(CgroupTest):
         init = self.record("c")["init"]
         other = subprocess.Popen(["sleep", "60"])
         self.addCleanup(lambda: (other.kill(), other.wait()))
-        self.copy("c", "twin", (f'"pid":{init["pid"]},"start":{init["start"]}',
-                                f'"pid":{other.pid},"start":{process_start(other.pid)}'))
-        # The first one is looked at closely, to find out about this machine.
+        self.copy("c", "twin", (f'"pid":{init["pid"]},"start":{init["start"]},"inode":{init["inode"]}',
+                                f'"pid":{other.pid},"start":{process_start(other.pid)},"inode":{ended_inode()}'))
         self.copy("c", "c")
-        rows = [line.split()[:3] for line in self.good("list", root=self.many).splitlines()[1:]]
-        self.assertEqual(rows, [["c", str(init["pid"]), "running"], ["twin", "0", "stopped"]])
+        for prefix in ((), (str(DENY), str(OPEN_BY_HANDLE_AT), str(errno.ENOSYS))):
+            rows = [line.split()[:3] for line in self.good("list", root=self.many, prefix=prefix).splitlines()[1:]]
+            self.assertEqual(rows, [["c", str(init["pid"]), "running"], ["twin", "0", "stopped"]])
         self.good("delete", "--force", "c")
 
     def test_few_descriptors(self):

@@ -307,8 +307,8 @@ long read_whole(const char *path, char *buffer, size_t size)
 
 static const struct fact *find_fact(const char *name)
 {
-    const struct fact *const lists[] = {process_facts, state_facts, file_facts, kernel_facts,
-                                        syscall_facts};
+    const struct fact *const lists[] = {process_facts, state_facts,  descriptor_facts,
+                                        file_facts,    kernel_facts, syscall_facts};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (const struct fact *fact = lists[i]; fact->name; fact++) {

@@ -17,6 +17,7 @@ struct fact {
 // The facts of the other files; each list ends with a NULL name.
 extern const struct fact process_facts[];
 extern const struct fact state_facts[];
+extern const struct fact descriptor_facts[];
 extern const struct fact file_facts[];
 extern const struct fact kernel_facts[];
 extern const struct fact syscall_facts[];

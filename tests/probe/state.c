@@ -13,77 +13,12 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static void describe_fd(int fd, int flags)
-{
-    static const char *const access[] = {",r", ",w", ",rw", ",none"};
-    struct stat status;
-
-    put_numbered_key(fd);
-    if (fstat(fd, &status) < 0) {
-        give_up("fstat");
-    }
-    switch (status.st_mode & S_IFMT) {
-    case S_IFREG:
-        put_text("file");
-        break;
-    case S_IFDIR:
-        put_text("dir");
-        break;
-    case S_IFIFO:
-        put_text("fifo");
-        break;
-    case S_IFSOCK:
-        put_text("socket");
-        break;
-    case S_IFLNK:
-        put_text("link");
-        break;
-    case S_IFCHR:
-    case S_IFBLK:
-        put_text(S_ISCHR(status.st_mode) ? "char:" : "block:");
-        put_number(major(status.st_rdev));
-        put_text(":");
-        put_number(minor(status.st_rdev));
-        break;
-    default:
-        put_text("anonymous");
-    }
-    put_text(flags & O_PATH ? ",path" : access[flags & O_ACCMODE]);
-    put_text(fcntl(fd, F_GETFD) & FD_CLOEXEC ? ",cloexec" : "");
-    end_line();
-}
-
-static void tell_fds(char **arguments)
-{
-    bool first = true;
-
-    (void)arguments;
-    put_key(NULL);
-    for (int fd = 0; fd < 65536; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0) {
-            put_text(first ? "" : " ");
-            put_number(fd);
-            first = false;
-        }
-    }
-    end_line();
-    for (int fd = 0; fd < 65536; fd++) {
-        int flags = fcntl(fd, F_GETFL);
-
-        if (flags >= 0) {
-            describe_fd(fd, flags);
-        }
-    }
-}
 
 static void tell_env(char **arguments)
 {
@@ -382,7 +317,6 @@ static void act_sigwait(char **arguments)
 }
 
 const struct fact state_facts[] = {
-    {"fds", 0, 0, tell_fds},
     {"env", 0, 0, tell_env},
     {"args", 0, 0, tell_args},
     {"signals", 0, 0, tell_signals},

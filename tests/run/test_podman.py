@@ -23,7 +23,7 @@ for word; do
 done
 if [ "${{create:-}}" ]; then
     cp "$bundle/config.json" {folder}/config.json
-    {peer} --root {folder}/state run --bundle "$bundle" shimbox-peer-$$ \\
+    {peer} --root {folder}/state run --bundle "$bundle" shimbox-peer-$RANDOM-$$ \\
         </dev/null >{folder}/peer.out 2>{folder}/peer.err
     echo $? >{folder}/peer.code
     env -u NOTIFY_SOCKET {shimbox} run --bundle "$bundle" facts \\

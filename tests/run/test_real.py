@@ -66,7 +66,7 @@ class Real(Folder):
         """The facts that the peer's container has with the same config."""
         document = json.loads(text)
         document["process"].update(args=["/bin/probe", *FACTS, "tty"])
-        command = [runtime, "--root", self.folder / "state", "run", f"shimbox-peer-{os.getpid()}"]
+        command = [runtime, "--root", self.folder / "state", "run", f"shimbox-peer-{os.urandom(4).hex()}"]
         if runtime == "crun":
             del document["linux"]["resources"]
             command = ["unshare", "-m", "sh", "-c", CGROUP2 + " ".join(map(str, command))]

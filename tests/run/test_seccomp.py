@@ -80,7 +80,7 @@ class Seccomp(ContainerTest):
         bundle = pathlib.Path(f"{self.dir}/peer")
         bundle.mkdir()
         (bundle / "config.json").write_text(json.dumps(config))
-        command = [runtime, "--root", f"{self.dir}/state", "run", "--bundle", str(bundle), f"filter-{os.getpid()}"]
+        command = [runtime, "--root", f"{self.dir}/state", "run", "--bundle", str(bundle), f"filter-{os.urandom(4).hex()}"]
         if runtime == "crun":
             command = ["unshare", "-m", "sh", "-c", CGROUP2, "sh", *command]
         done = subprocess.run(command, input="", capture_output=True, text=True, check=False,

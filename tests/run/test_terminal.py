@@ -296,7 +296,7 @@ class Terminal(ContainerTest):
         with open(f"{bundle}/config.json", "w") as file:
             json.dump(config, file)
         shown = []
-        for command in (["runc", "--root", f"{self.dir}/state", "run", f"tty-{os.getpid()}"],
+        for command in (["runc", "--root", f"{self.dir}/state", "run", f"tty-{os.urandom(4).hex()}"],
                         [self.shimbox, "run", "--bundle", "."]):
             with Caller(command, cwd=bundle) as caller:
                 text = caller.expect("b\r")

@@ -48,7 +48,7 @@ class Runtimes(unittest.TestCase):
         outputs = []
         for runtime in runtimes:
             document = make_spec("-b", self.folder, *arguments, "--", "sh", "-c", script)
-            command = f"exec {runtime} --root {self.folder}/state run spec-test-{os.getpid()}"
+            command = f"exec {runtime} --root {self.folder}/state run spec-test-{os.urandom(4).hex()}"
             wrapper = ["sh", "-c", command]
             if runtime == "crun":
                 document["linux"].pop("resources", None)
@@ -108,7 +108,7 @@ class Runtimes(unittest.TestCase):
             for more in ("", "--host-network"):
                 command = (
                     f"rm -f config.json && ./shimbox spec --rootless {more} -- sh -c \"$FACTS\" && "
-                    f"exec runc --root {home}/state run spec-test-{os.getpid()}"
+                    f"exec runc --root {home}/state run spec-test-{os.urandom(4).hex()}"
                 )
                 done = subprocess.run(
                     ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command],

@@ -46,7 +46,7 @@ class Cgroups(StandIn):
 
     def setUp(self):
         super().setUp()
-        self.name = f"/shimbox-test-{os.getpid()}-{self._testMethodName}"
+        self.name = f"/shimbox-test-{os.urandom(4).hex()}-{self._testMethodName}"
         self.top = ROOT / self.name[1:]
         self.addCleanup(remove, self.top)
 

@@ -79,14 +79,19 @@ class Limits(Containers):
                       result.stderr)
 
     def test_little_memory(self):
-        """The set-up is not what a limit is for. Each processor keeps up to 128 KiB charged in reserve, which
-        the kernel takes back too late for a set-up that has been on both: so there are some tries."""
+        """The set-up is not what a limit is for, nor are the 64 pages that a processor keeps in reserve. (On one
+        processor, where the kernel alone would let it start four times of ten; later reserves may still kill.)"""
         self.keep_top()
-        config = self.limited("uid", memory={"limit": 256 << 10, "swap": 256 << 10})
-        results = []
-        while len(results) < 10 and (not results or results[-1].status == 137):
-            results.append(self.finish(self.start(config), 120))
-        self.assertEqual((results[-1].status, results[-1].facts.get("uid")), (0, "0"), results)
+        before = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, before)
+        os.sched_setaffinity(0, {min(before)})
+        config = self.mount(self.limited("uid", "read=/sys/fs/cgroup/memory.high",
+                                         memory={"limit": 224 << 10, "swap": 224 << 10}), "ro")
+        results = [self.finish(self.start(config), 120) for _ in range(10)]
+        good = [result for result in results if result.status == 0]
+        self.assertGreaterEqual(len(good), 9, results)
+        # What was there before the reserves were asked for.
+        self.assertEqual({result.facts["read:/sys/fs/cgroup/memory.high"] for result in good}, {"max\\n"})
 
     def test_check_before(self):
         self.keep_top()
