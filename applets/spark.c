@@ -3,7 +3,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +38,9 @@
 /* What RunFunction of crossplane has by default. */
 #define TIMEOUT_DEFAULT 25000
 #define BYTES_DEFAULT   (100U << 20)
+
+/* Milliseconds at least for the last line on standard error. */
+#define LAST_WORDS 1000
 
 /* Each takes two descriptors, of the 1,024 that a process usually may have. */
 #define JOBS_MAX 256
@@ -352,6 +357,19 @@ static bool lacks_newline(const struct function_result *result)
     return errors->length > 0 && errors->tail[errors->length - 1] != '\n';
 }
 
+/* Who does not read standard error does not hold us for longer than the function may take: what is
+ * left of that, a second at least. Where a pipe has room, it is for all of a line. */
+static bool is_heard(const struct spark *spark, const struct function_result *result)
+{
+    struct pollfd errors = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int64_t left = spark->function.timeout - result->wall / 1000;
+    if (left < LAST_WORDS)
+        left = LAST_WORDS;
+    if (spark->function.timeout == 0)
+        left = -1;
+    return poll(&errors, 1, left > INT_MAX ? INT_MAX : (int)left) != 0;
+}
+
 static int report(const struct function_result *result, int code)
 {
     autotext struct text line = {0};
@@ -386,6 +404,8 @@ static int run(const struct call *call)
     free_pointer(&spark.scratch);
     if (code < 0)
         code = function_failure();
+    if ((spark.values->json || error_is_set()) && !is_heard(&spark, &result))
+        return code;
     if (spark.values->json)
         return report(&result, code);
     if (code != 0 && lacks_newline(&result))

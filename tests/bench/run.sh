@@ -127,57 +127,74 @@ if [ -x "$shimbox" ]; then
     add "shimbox --version" "$shimbox --version"
 fi
 
-arguments=()
-for i in "${!names[@]}"; do
-    arguments+=(--command-name "${names[i]}" "${commands[i]}")
-done
-for round in $(seq "$rounds"); do
-    printf '\rround %d of %d ' "$round" "$rounds" >&2
-    hyperfine -N --style none --warmup 2 --runs "$runs" --export-json "$work/round.$round.json" \
-        "${arguments[@]}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-done
-printf '\r' >&2
+compare() {
+    local arguments peaks i round words peak
+    arguments=()
+    for i in "${!names[@]}"; do
+        arguments+=(--command-name "${names[i]}" "${commands[i]}")
+    done
+    for round in $(seq "$rounds"); do
+        printf '\rround %d of %d ' "$round" "$rounds" >&2
+        hyperfine -N --style none --warmup 2 --runs "$runs" --export-json "$work/round.$round.json" \
+            "${arguments[@]}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    done
+    printf '\r' >&2
 
-peaks='{}'
-for i in "${!names[@]}"; do
-    read -ra words <<<"${commands[i]}"
-    peak=$("$tools/peak" "${words[@]}" 2>/dev/null) || peak=null
-    peaks=$(jq -c --arg name "${names[i]}" --argjson peak "$peak" '.[$name] = $peak' <<<"$peaks")
-done
+    peaks='{}'
+    for i in "${!names[@]}"; do
+        read -ra words <<<"${commands[i]}"
+        peak=$("$tools/peak" "${words[@]}" 2>/dev/null) || peak=null
+        peaks=$(jq -c --arg name "${names[i]}" --argjson peak "$peak" '.[$name] = $peak' <<<"$peaks")
+    done
 
-jq -s --argjson peaks "$peaks" '
-    def middle: sort | if length % 2 == 1 then .[(length - 1) / 2]
-                       else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-    def mean: add / length;
-    def spread: mean as $mean | (map(. - $mean | . * .) | add / (length - 1)) | sqrt;
-    {results: [.[0].results[].command as $name
-        | [.[].results[] | select(.command == $name)] as $rounds
-        | ($rounds | map(.times) | add) as $times
-        | {command: $name, mean: ($times | mean), stddev: ($times | spread),
-           median: ($times | middle), user: ($rounds | map(.user) | mean),
-           system: ($rounds | map(.system) | mean), min: ($times | min), max: ($times | max),
-           times: $times, exit_codes: ($rounds | map(.exit_codes) | add),
-           peak_kib: $peaks[$name]}]}' "$work"/round.*.json >"$output"
+    jq -s --argjson peaks "$peaks" '
+        def middle: sort | if length % 2 == 1 then .[(length - 1) / 2]
+                           else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+        def mean: add / length;
+        def spread: mean as $mean | (map(. - $mean | . * .) | add / (length - 1)) | sqrt;
+        {results: [.[0].results[].command as $name
+            | [.[].results[] | select(.command == $name)] as $rounds
+            | ($rounds | map(.times) | add) as $times
+            | {command: $name, mean: ($times | mean), stddev: ($times | spread),
+               median: ($times | middle), user: ($rounds | map(.user) | mean),
+               system: ($rounds | map(.system) | mean), min: ($times | min), max: ($times | max),
+               times: $times, exit_codes: ($rounds | map(.exit_codes) | add),
+               peak_kib: $peaks[$name]}]}' "$work"/round.*.json >"$output"
 
-jq -r --arg runs "$((rounds * runs))" '
-    def pad($width): tostring | if length < $width then " " * ($width - length) + . else . end;
-    def two: if . == null then "-" else . * 100 | round / 100 end;
-    (.results | map({key: .command, value: .median}) | from_entries) as $median
-    | "median of \($runs) runs each; ratios of medians; KiB: highest peak of one process",
-      "      ms  x floor  x same calls  x crun     KiB  command",
-      (.results[] | ([(.median * 1000 | two | pad(8)), (.median / $median["floor"] | two | pad(9)),
-        (.median / $median["floor --seal --by-descriptor"] | two | pad(14)),
-        ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
-        (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
-jq -rs --arg without "shimbox run, built without --trace" '
-    [.[].results | map({key: .command, value: .median}) | from_entries | select(has($without))
-        | (.["shimbox run"] - .[$without]) * 1e6 | round] | sort
-    | if length == 0 then empty
-      else "--trace, off: \(.[length / 2 | floor]) us, in single rounds \(.[0]) to \(.[-1])" end
-    ' "$work"/round.*.json
+    jq -r --arg runs "$((rounds * runs))" '
+        def pad($width): tostring | if length < $width then " " * ($width - length) + . else . end;
+        def two: if . == null then "-" else . * 100 | round / 100 end;
+        (.results | map({key: .command, value: .median}) | from_entries) as $median
+        | "median of \($runs) runs each; ratios of medians; KiB: highest peak of one process",
+          "      ms  x floor  x same calls  x crun     KiB  command",
+          (.results[] | ([(.median * 1000 | two | pad(8)), (.median / $median["floor"] | two | pad(9)),
+            (.median / $median["floor --seal --by-descriptor"] | two | pad(14)),
+            ((if $median["crun"] then .median / $median["crun"] else null end) | two | pad(8)),
+            (.peak_kib // "-" | pad(8))] | join("")) + "  " + .command)' "$output"
+    jq -rs --arg without "shimbox run, built without --trace" '
+        [.[].results | map({key: .command, value: .median}) | from_entries | select(has($without))
+            | (.["shimbox run"] - .[$without]) * 1e6 | round] | sort
+        | if length == 0 then empty
+          else "--trace, off: \(.[length / 2 | floor]) us, in single rounds \(.[0]) to \(.[-1])" end
+        ' "$work"/round.*.json
+}
+if [ "$((rounds * runs))" = 0 ]; then
+    missing+=("commands side by side: 0 rounds")
+else
+    compare
+fi
 for peer in "${missing[@]}"; do
     echo "not measured: $peer"
 done
+
+# part NAME WORK ROUNDS ARGUMENT...: NAME.py, which needs one round at least.
+part() {
+    if [ "$3" = 0 ]; then
+        echo "not measured: $1: 0 rounds"
+    else
+        python3 "$here/$1.py" "$tools" "${@:2}"
+    fi
+}
 
 # A folder that mapped ids may enter, too.
 if [ -x "$shimbox" ]; then
@@ -187,17 +204,14 @@ if [ -x "$shimbox" ]; then
     mount -t tmpfs none "$work/scale/state"
     jq --arg root "$work/scale/rootfs" '.root = {path: $root} | del(.linux.resources)' \
         "$work/bundle/config.json" >"$work/scale/config.json"
-    python3 "$here/scale.py" "$tools" "$work/scale" "${SCALE_ROUNDS:-$rounds}" "$shimbox" \
-        "$(command -v crun || true)"
-    python3 "$here/lifecycle.py" "$tools" "$work/scale" "${LIFECYCLE_ROUNDS:-$rounds}" "$shimbox" \
+    part scale "$work/scale" "${SCALE_ROUNDS:-$rounds}" "$shimbox" "$(command -v crun || true)"
+    part lifecycle "$work/scale" "${LIFECYCLE_ROUNDS:-$rounds}" "$shimbox" \
         "$(command -v crun || true)" "$(command -v runc || true)"
-    python3 "$here/spark.py" "$tools" "$work/scale" "${SPARK_ROUNDS:-$rounds}" "$shimbox" \
-        "$(command -v crun || true)"
-    python3 "$here/toolbox.py" "$tools" "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
-        "$shimbox"
-    python3 "$here/init.py" "$tools" "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
+    part spark "$work/scale" "${SPARK_ROUNDS:-$rounds}" "$shimbox" "$(command -v crun || true)"
+    part toolbox "$work/scale" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" "$shimbox"
+    part init "$work" "${TOOLBOX_ROUNDS:-$((rounds * runs))}" \
         "$(realpath -m "${SMALL:-build/small/shimbox}")" "$shimbox"
-    python3 "$here/boot.py" "$tools" "$work" "${BOOT_ROUNDS:-3}" "$shimbox"
+    part boot "$work" "${BOOT_ROUNDS:-3}" "$shimbox"
     # The machine has the binary of the build.
     [ "$shimbox" != "$top/build/shimbox" ] || [ "${SMALLEST:-1}" = 0 ] || python3 "$here/smallest.py"
 fi

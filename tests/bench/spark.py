@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 CALLS = int(os.environ.get("SPARK_CALLS", "100"))
 # What it takes where nobody may raise limits, and hybrid cgroups. runc is what it finds first.
@@ -64,7 +65,7 @@ class Bench:
         return {name: (float(match[1]) / 1000, float(match[2])) for (name, _), match in zip(rows, found)}
 
 
-def podman_row(bench):
+def podman_row(bench, runroot):
     """An image of the same root file system, in storage of its own. Returns rows, 0 or 1."""
     work = bench.work
     for program in ("podman", "runc"):
@@ -74,7 +75,7 @@ def podman_row(bench):
     (work / "containers.conf").write_text(CONTAINERS_CONF)
     os.environ["CONTAINERS_CONF"] = str(work / "containers.conf")
     own = work / "podman"
-    podman = (f"podman --root {own}/store --runroot {own}/runroot --tmpdir {own}/tmp --storage-driver overlay"
+    podman = (f"podman --root {own}/store --runroot {runroot} --tmpdir {own}/tmp --storage-driver overlay"
               " --cgroup-manager cgroupfs --events-backend none --runtime runc --log-level error")
     subprocess.run(["tar", "-C", work / "rootfs", "-cf", work / "image.tar", "bin/echo"], check=True)
     done = subprocess.run([*podman.split(), "import", work / "image.tar", IMAGE], capture_output=True,
@@ -86,9 +87,10 @@ def podman_row(bench):
                                 f" --ulimit host --log-driver none {IMAGE} /bin/echo")]
 
 
-def end_podman(work):
-    for place in ("store/overlay", "runroot", "store"):
-        subprocess.run(["umount", "-R", work / "podman" / place], capture_output=True, check=False)
+def end_podman(work, runroot):
+    for place in (work / "podman/store/overlay", runroot, work / "podman/store"):
+        subprocess.run(["umount", "-R", place], capture_output=True, check=False)
+    subprocess.run(["rm", "-rf", "--one-file-system", runroot], check=False)
 
 
 def print_single(rounds, times, podman):
@@ -132,11 +134,13 @@ def main():
         streams += [(f"floor{kind}", f"<{line} {floor} {count} {rootfs} /bin/echo"),
                     (f"--requests{kind}", f"<{work}/{file} {spark} --requests {rootfs}"),
                     (f"--requests --jobs 2{kind}", f"<{work}/{file} {spark} --requests --jobs 2 {rootfs}")]
+    # Podman takes a path of at most 50 characters.
+    runroot = tempfile.mkdtemp(prefix="bench-", dir="/tmp")
     try:
         times = bench.measure(20 * rounds, singles)
-        podman = bench.measure(rounds, podman_row(bench))
+        podman = bench.measure(rounds, podman_row(bench, runroot))
     finally:
-        end_podman(work)
+        end_podman(work, runroot)
     print_single(rounds, times, podman)
     half = (rounds + 1) // 2
     print_streams(half, bench.measure(half, streams))

@@ -99,6 +99,20 @@ class Timeout(EndTest):
         self.assertEqual((report["end"], report["error"]), (
             "timed-out", "the function was ended: its answer was not taken within 1 s"))
 
+    def test_errors_not_taken(self):
+        """Nobody reads standard error, which is full: spark's own last line is given up."""
+        for more in ("", "--json"):
+            with self.subTest(more):
+                process = self.begin(f"--timeout 500ms {more}", "/bin/sh", "-c", "head -c 70000 /dev/zero >&2",
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                try:
+                    self.assertEqual(process.wait(20), 124)
+                    self.assertEqual(process.stderr.read().strip(b"\0"), b"")
+                finally:
+                    process.kill()
+                    process.wait()
+                    process.stderr.close()
+
     def test_answer_of_both(self):
         """Neither waits for the other, after the end as well."""
         process = self.begin("", "/bin/sh", "-c", "head -c 100000 /dev/zero; echo last >&2", stdin=subprocess.DEVNULL)
