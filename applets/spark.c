@@ -267,6 +267,8 @@ static int prepare(struct spark *spark, const struct globals *globals)
     function->config = &spark->config;
     function->arguments = globals->command_line;
     function->rootfs = spark->bundle ? NULL : spark->directory;
+    function->program = spark->program;
+    function->nameless = !spark->bundle;
     function->strict = spark->values->memory || spark->values->cpu || spark->values->pids;
     function->limited = config_has(&spark->config, "/linux/resources");
     int result = look_at_owner(spark);
@@ -281,19 +283,14 @@ static int call_function(void *context, const struct function_call *call,
                          struct function_result *result)
 {
     struct spark *spark = context;
-    struct function_call own = *call;
-    if (!own.program)
-        own.program = spark->program;
-    if (!own.program && !spark->bundle)
-        return fail_config("/args", "no program to run");
-    int code = function_run(&spark->function, &own, result);
+    int code = function_run(&spark->function, call, result);
     if (code >= 0 || spark->wish.nested || !bundle_was_refused_proc(&spark->config))
         return code;
     error_clear();
     config_free(&spark->config);
     spark->config = (struct config){0};
     code = load_config(spark, true);
-    return code < 0 ? code : function_run(&spark->function, &own, result);
+    return code < 0 ? code : function_run(&spark->function, call, result);
 }
 
 static int begin_worker(void *context)
@@ -471,7 +468,8 @@ static const struct applet applet = {
         "input_base64, or input_file (an absolute path). Its answer, when it has ended, is one as "
         "well: id, line (of the request), the members of the report, output and errors, or "
         "output_base64 and errors_base64 where they are no text. A bad request is answered with an "
-        "error. SIGTERM lets what has been begun come to its end.\n",
+        "error. The container of the next call is made before there is one, which is not its time. "
+        "SIGTERM lets what has been begun come to its end.\n",
         "# a program that answers, in 2 seconds and 64 MiB at most\n"
         "echo hello | shimbox spark --timeout 2s --memory 64Mi /srv/rootfs -- wc -c\n"
         "\n"

@@ -78,6 +78,11 @@ bool lines_take(struct lines *lines, struct line *line)
     return false;
 }
 
+bool lines_are_left(const struct lines *lines)
+{
+    return lines->start < lines->input.length;
+}
+
 void lines_end(struct lines *lines)
 {
     text_free(&lines->input);

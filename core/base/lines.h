@@ -32,5 +32,8 @@ int lines_read(struct lines *lines, int fd, const char *name);
  * and so is the rest of one that was cut. */
 bool lines_take(struct lines *lines, struct line *line);
 
+/* Is anything read that was not taken yet? */
+bool lines_are_left(const struct lines *lines);
+
 /* Take no more, whatever is there. */
 void lines_end(struct lines *lines);

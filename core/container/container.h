@@ -50,6 +50,7 @@ struct container {
     /* Given by the caller. */
     const struct config *config;
     char **program;     /* arguments instead of the config's, NULL-terminated; NULL: the config's */
+    struct late *late;  /* where they are once the child may run (late.h); NULL: they are known */
     const char *rootfs; /* root directory; NULL: the
                              config's root.path. Relative paths start at the working directory,
                              which is to be the bundle: unlike a descriptor of it, the kernel takes

@@ -5,11 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -21,24 +18,9 @@
 #include "core/container/container.h"
 #include "core/container/driver.h"
 #include "core/container/function_entry.h"
-#include "core/container/guard.h"
-#include "core/linux/signals.h"
+#include "core/container/function_parts.h"
+#include "core/container/late.h"
 #include "core/oci/config.h"
-
-/* One call while it lasts. */
-struct calling {
-    struct function *function;
-    const struct function_call *call;
-    struct function_result *result;
-    int inside[FUNCTION_STREAMS]; /* the container's ends of its streams */
-    int64_t deadline;             /* microseconds; 0: none */
-    bool running;                 /* the program; before that its input may still be another's */
-};
-
-static int64_t microseconds(const struct timeval *time)
-{
-    return (int64_t)time->tv_sec * 1000000 + time->tv_usec;
-}
 
 /* ---- as the driver of the container ---- */
 
@@ -65,52 +47,98 @@ static void set_up(void *context)
     function->warned = true;
 }
 
+/* ---- a call that comes when all is ready ---- */
+
+static int begin_input(struct calling *calling)
+{
+    struct flow *input = &calling->result->flows[FUNCTION_INPUT];
+    input->from = calling->call.streams[FUNCTION_INPUT];
+    if (calling->call.own_input && lseek(input->from, 0, SEEK_SET) < 0)
+        return fail(errno, "cannot read the function's input");
+    flow_begin(input);
+    return 0;
+}
+
+static void begin_time(struct calling *calling)
+{
+    const struct function *function = calling->function;
+    if (!calling->call.begun)
+        calling->call.begun = moment_now();
+    calling->deadline = function->timeout ? calling->call.begun + function->timeout * 1000 : 0;
+}
+
+static char **find_program(const struct function *function, const struct function_call *call)
+{
+    return call->program ? call->program : function->program;
+}
+
+static int check_program(const struct function *function, const struct function_call *call)
+{
+    return find_program(function, call) || !function->nameless
+               ? 0
+               : fail_config("/args", "no program to run");
+}
+
+/* How long the set-up took is nobody's business. */
+static int ready(void *context)
+{
+    struct calling *calling = context;
+    if (!calling->call.arrive)
+        return DRIVER_GO;
+    calling->waiting = true;
+    calling->deadline = 0;
+    return DRIVER_LATER;
+}
+
+static int arrive(struct calling *calling)
+{
+    struct function_call *call = &calling->call;
+    const struct function *function = calling->function;
+    call->begun = 0;
+    int result = call->arrive(call->context, call);
+    if (result != 0)
+        return result < 0 ? result : DRIVER_LATER;
+    calling->waiting = false;
+    begin_time(calling);
+    result = check_program(function, call);
+    if (result == 0)
+        result = begin_input(calling);
+    if (result == 0)
+        result = late_write(function->late, find_program(function, call), call->env);
+    return result < 0 ? result : DRIVER_GO;
+}
+
+/* ---- streams of a call ---- */
+
 static bool flows(const struct calling *calling, int stream)
 {
-    return calling->running || (stream == FUNCTION_INPUT && calling->call->own_input);
+    return calling->running || (stream == FUNCTION_INPUT && calling->call.own_input);
 }
 
 static int wait_for_streams(void *context, struct pollfd events[DRIVER_EVENTS])
 {
     const struct calling *calling = context;
+    if (calling->waiting)
+        events[0] = (struct pollfd){.fd = calling->call.requests, .events = POLLIN};
     for (int i = 0; i < FUNCTION_STREAMS; i++)
         if (flows(calling, i))
             events[i] = flow_wait(&calling->result->flows[i]);
     return moment_left(calling->deadline);
 }
 
-static int check_limits(const struct calling *calling)
-{
-    struct function_result *result = calling->result;
-    for (int i = 0; i < FUNCTION_STREAMS; i++) {
-        if (!result->flows[i].exceeded)
-            continue;
-        result->end = FUNCTION_EXCEEDED;
-        result->exceeded = i;
-        return fail_state(EFBIG, "%s has more than %llu bytes", result->flows[i].name,
-                          (unsigned long long)calling->function->limit);
-    }
-    return 0;
-}
-
-static int time_out(const struct calling *calling, const char *what)
-{
-    calling->result->end = FUNCTION_TIMED_OUT;
-    return fail_state(ETIMEDOUT, "%s within %.3g s", what,
-                      (double)calling->function->timeout / 1000);
-}
-
 static int serve_streams(void *context, const struct pollfd events[DRIVER_EVENTS])
 {
-    const struct calling *calling = context;
+    struct calling *calling = context;
+    if (calling->waiting)
+        return events[0].revents ? arrive(calling) : DRIVER_LATER;
     if (calling->deadline && moment_now() >= calling->deadline)
-        return time_out(calling, "it has not ended");
+        return function_time_out(calling, "it has not ended");
     for (int i = 0; i < FUNCTION_STREAMS; i++) {
         int result = events[i].revents ? flow_serve(&calling->result->flows[i]) : 0;
         if (result < 0)
             return result;
     }
-    int result = check_limits(calling);
+    int result = function_check_limits(calling);
     return result < 0 ? result : DRIVER_LATER;
 }
 
@@ -119,6 +147,7 @@ static void make_driver(struct driver *driver)
 {
     *driver = (struct driver){0};
     driver->setting_up = set_up;
+    driver->ready = ready;
     driver->running = running;
     driver->wait = wait_for_streams;
     driver->serve = serve_streams;
@@ -127,14 +156,13 @@ static void make_driver(struct driver *driver)
 /* ---- streams ---- */
 
 /* The container's root owns them, so that its programs can open /dev/stdout anew. */
-static int make_streams(struct calling *calling, const struct function_call *call)
+static int make_streams(struct calling *calling)
 {
+    const struct function_call *call = &calling->call;
     static const char names[][16] = {"standard input", "standard output", "standard error"};
     const struct idmaps *maps = &calling->function->config->maps;
     uint32_t uid;
     uint32_t gid;
-    if (call->own_input && lseek(call->streams[FUNCTION_INPUT], 0, SEEK_SET) < 0)
-        return fail(errno, "cannot read the function's input");
     for (int i = 0; i < FUNCTION_STREAMS; i++) {
         int ends[2];
         int ours = i == FUNCTION_INPUT;
@@ -148,90 +176,13 @@ static int make_streams(struct calling *calling, const struct function_call *cal
                               .name = names[i],
                               .limit = calling->function->limit,
                               .keeping = i == FUNCTION_ERRORS};
-        flow_begin(flow);
+        if (!ours)
+            flow_begin(flow);
         if (idmap_to_host(&maps->uid, 0, &uid) == 0 && idmap_to_host(&maps->gid, 0, &gid) == 0 &&
             fchown(ends[0], uid, gid) < 0 && errno != EPERM)
             return fail(errno, "cannot give a pipe to the function");
     }
-    return 0;
-}
-
-/* ---- its end ---- */
-
-/* What is left in the pipes, now that nobody writes to them. */
-static int drain(const struct calling *calling)
-{
-    step("move what is left of the answer");
-    int result = flow_drain(calling->result->flows + FUNCTION_OUTPUT,
-                            FUNCTION_STREAMS - FUNCTION_OUTPUT, calling->deadline);
-    if (result == -ETIMEDOUT && !error_is_set())
-        return time_out(calling, "its answer was not taken");
-    return result < 0 ? result : check_limits(calling);
-}
-
-static void read_report(struct function_result *result, int guard)
-{
-    struct guard_report report;
-    if (recv(guard, &report, sizeof(report), MSG_DONTWAIT) != (ssize_t)sizeof(report))
-        return;
-    if (WIFSIGNALED(report.status))
-        result->signal = WTERMSIG(report.status);
-    result->user = microseconds(&report.usage.ru_utime);
-    result->system = microseconds(&report.usage.ru_stime);
-    if (!result->peak)
-        result->peak = (uint64_t)report.usage.ru_maxrss * 1024;
-}
-
-/* The last line that says something, for the message. */
-static void find_last_line(const struct flow *errors, char *line, size_t size)
-{
-    char text[FLOW_TAIL + 1];
-    size_t end = errors->length;
-    while (end > 0 && strchr("\n\r\t ", errors->tail[end - 1]))
-        end--;
-    size_t start = end;
-    while (start > 0 && errors->tail[start - 1] != '\n')
-        start--;
-    size_t length = end - start;
-    memcpy(text, errors->tail + start, length);
-    text[length] = '\0';
-    text_printable(text, line, size);
-}
-
-static void record_end(const struct function_result *result)
-{
-    char line[300];
-    find_last_line(&result->flows[FUNCTION_ERRORS], line, sizeof(line));
-    const char *colon = line[0] ? ": " : "";
-    if (result->signal)
-        fail_state(EINTR, "the function was ended by %s%s%s", signal_name(result->signal), colon,
-                   line);
-    else
-        fail_state(EINVAL, "the function ended with exit code %d%s%s", result->code, colon, line);
-    if (result->oom)
-        error_hint("out of memory");
-}
-
-/* Returns what function_run() does. */
-static int conclude(struct calling *calling, const struct container *container, int code, int guard)
-{
-    struct function_result *result = calling->result;
-    result->oom = container->cgroup.oom_kills > 0;
-    result->peak = container->cgroup.peak;
-    read_report(result, guard);
-    if (code >= 0) {
-        int drained = drain(calling);
-        result->end = drained < 0 ? result->end : FUNCTION_ENDED;
-        result->code = code;
-        code = drained < 0 ? drained : code;
-    }
-    if (result->end == FUNCTION_EXCEEDED || result->end == FUNCTION_TIMED_OUT) {
-        error_context("the function was ended");
-        result->code = code = result->end == FUNCTION_TIMED_OUT ? EXIT_TIMEOUT : EXIT_OUTPUT_LIMIT;
-    } else if (code > 0) {
-        record_end(result);
-    }
-    return code;
+    return call->arrive ? 0 : begin_input(calling);
 }
 
 /* ---- a call ---- */
@@ -253,14 +204,24 @@ static int add_env(const char **env, char **more, const char ***all)
     return 0;
 }
 
-static int run(struct calling *calling, const struct function_call *call, const char *scratch)
+static int open_late(struct function *function)
 {
-    const struct function *function = calling->function;
+    if (!function->late)
+        function->late = late_open();
+    return function->late ? 0 : -ENOMEM;
+}
+
+static int run(struct calling *calling, const char *scratch)
+{
+    struct function *function = calling->function;
+    const struct function_call *call = &calling->call;
     struct config config = *function->config;
     struct container container;
     struct driver driver;
     int guard[2];
     autofree const char **env = NULL;
+    if (call->arrive && open_late(function) < 0)
+        return -ENOMEM;
     if (call->env && add_env(config.process.env, call->env, &env) < 0)
         return -ENOMEM;
     if (env)
@@ -271,13 +232,14 @@ static int run(struct calling *calling, const struct function_call *call, const 
     autoclose int theirs = guard[1];
     container_init(&container, &config);
     container.rootfs = function->rootfs;
-    container.program = call->program;
+    container.program = find_program(function, call);
+    container.late = call->arrive ? function->late : NULL;
     container.strict = function->strict;
     container.guard = theirs;
     container.arguments = function->arguments;
     container.layer.overlay = true;
     container.layer.idmap = function->idmap;
-    container.layer.told = &calling->function->told;
+    container.layer.told = &function->told;
     container.layer.scratch = scratch;
     container.cgroup.measured = true;
     if (function->entry) {
@@ -287,14 +249,14 @@ static int run(struct calling *calling, const struct function_call *call, const 
     make_driver(&driver);
     container.driver = &driver;
     container.driver_context = calling;
-    int code = make_streams(calling, call);
+    int code = make_streams(calling);
     memcpy(container.streams, calling->inside, sizeof(container.streams));
     if (code == 0)
         code = container_prepare(&container);
     if (code == 0)
         code = container_run(&container);
     close_inside(calling);
-    code = conclude(calling, &container, code, ours);
+    code = function_conclude(calling, &container, code, ours);
     container_free(&container);
     return code;
 }
@@ -314,21 +276,20 @@ int function_failure(void)
 int function_run(struct function *function, const struct function_call *call,
                  struct function_result *result)
 {
-    int64_t start = moment_now();
-    struct calling calling = {.function = function,
-                              .call = call,
-                              .result = result,
-                              .inside = {-1, -1, -1},
-                              .deadline = function->timeout ? start + function->timeout * 1000 : 0};
+    struct calling calling = {
+        .function = function, .call = *call, .result = result, .inside = {-1, -1, -1}};
     *result = (struct function_result){.exceeded = -1, .flows = {NO_FLOW, NO_FLOW, NO_FLOW}};
+    begin_time(&calling);
     autofree char *scratch = NULL;
-    int code = function->entry ? function_entry_place(function->entry, &scratch) : 0;
+    int code = call->arrive ? 0 : check_program(function, call);
+    if (code == 0 && function->entry)
+        code = function_entry_place(function->entry, &scratch);
     if (code == 0)
-        code = run(&calling, call, scratch);
+        code = run(&calling, scratch);
     for (int i = 0; i < FUNCTION_STREAMS; i++)
         flow_close(&result->flows[i]);
     if (scratch)
         function_entry_clear(function->entry, scratch);
-    result->wall = moment_now() - start;
+    result->wall = moment_now() - calling.call.begun;
     return code;
 }

@@ -26,6 +26,8 @@ extern const char function_streams[FUNCTION_STREAMS][7];
 struct function {
     struct config *config;        /* with a user, a pid and a mount namespace to be made */
     const char *rootfs;           /* NULL: the config's */
+    char **program;               /* NULL: the config's, */
+    bool nameless;                /* which is none: a call has to name one */
     struct function_entry *entry; /* where what is to be swept is noted; NULL: nothing is */
     char **arguments;             /* of this process, which the function is not to see */
     bool idmap;                   /* its owners are ids of the container */
@@ -33,15 +35,23 @@ struct function {
     bool strict;                  /* limits that cannot be had are an error */
     bool told;                    /* (own) that its owners are nobody inside */
     bool warned;                  /* (own) fields that are not applied have been named */
+    struct late *late;            /* (own) NULL: not needed yet */
     uint64_t limit;               /* bytes of each stream; 0: none */
     int64_t timeout;              /* milliseconds; 0: none */
 };
 
 struct function_call {
-    char **program;                /* NULL: the config's */
+    char **program;                /* NULL: the function's */
     char **env;                    /* besides the config's; NULL: none */
     bool own_input;                /* it is a file of this call's own, read from its beginning */
     int streams[FUNCTION_STREAMS]; /* of the caller: read, written, written */
+    int64_t begun;                 /* when (moment_now()); 0: as it is called */
+    /* The container is made before there is a call: then it waits until this descriptor can be
+     * read, and what is above, but for the streams that are written, is asked for. Returns 0, 1
+     * (there was none after all) or a negative errno (recorded). NULL: there is a call. */
+    int (*arrive)(void *context, struct function_call *call);
+    void *context;
+    int requests;
 };
 
 enum function_end {

@@ -19,6 +19,7 @@
 #include "core/base/exit.h"
 #include "core/base/file.h"
 #include "core/base/lines.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 #include "core/base/text.h"
 #include "core/base/trace.h"
@@ -39,6 +40,7 @@ struct worker {
     int socket;
     enum activity activity;
     bool lost;                     /* has ended, while another one wrote */
+    uint64_t since;                /* it has been idle: a number that grows */
     struct function_header header; /* of the present request, */
     char *line;                    /* and that itself, in case it gets lost; owned */
 };
@@ -46,6 +48,8 @@ struct worker {
 struct service {
     const struct function_service *given;
     struct worker *workers;
+    unsigned count;              /* of them */
+    uint64_t answers;            /* so far */
     const struct worker *writer; /* the last one that might write; NULL: nobody has */
     struct pollfd *events;       /* standard input, signals, workers */
     int signals;
@@ -61,7 +65,7 @@ static _Noreturn void begin_worker(struct service *service, struct worker *worke
                                    pid_t parent)
 {
     trace_child("worker");
-    for (unsigned i = 0; i < service->given->jobs; i++)
+    for (unsigned i = 0; i < service->count; i++)
         close_fd(&service->workers[i].socket);
     close_fd(&service->signals);
     worker->process = NO_PROCESS;
@@ -95,7 +99,7 @@ static int start_worker(struct service *service, struct worker *worker)
 
 static struct worker *find_worker(const struct service *service, enum activity activity)
 {
-    for (unsigned i = 0; i < service->given->jobs; i++) {
+    for (unsigned i = 0; i < service->count; i++) {
         struct worker *worker = &service->workers[i];
         if (worker->process.pid && worker->activity == activity)
             return worker;
@@ -103,15 +107,43 @@ static struct worker *find_worker(const struct service *service, enum activity a
     return NULL;
 }
 
-/* One that waits, or that can be begun. */
+static unsigned count_busy(const struct service *service)
+{
+    unsigned busy = 0;
+    for (unsigned i = 0; i < service->count; i++)
+        busy += service->workers[i].process.pid && service->workers[i].activity != IDLE;
+    return busy;
+}
+
+/* One that is not begun. */
+static struct worker *find_unused(const struct service *service)
+{
+    for (unsigned i = 0; i < service->count; i++)
+        if (!service->workers[i].process.pid)
+            return &service->workers[i];
+    return NULL;
+}
+
+/* Who has waited the longest is the readiest. */
+static struct worker *find_idle(const struct service *service)
+{
+    struct worker *found = NULL;
+    for (unsigned i = 0; i < service->count; i++) {
+        struct worker *worker = &service->workers[i];
+        if (worker->process.pid && worker->activity == IDLE &&
+            (!found || worker->since < found->since))
+            found = worker;
+    }
+    return found;
+}
+
+/* One that waits, or that can be begun; NULL: there are enough calls. */
 static struct worker *find_free(const struct service *service)
 {
-    struct worker *idle = find_worker(service, IDLE);
-    for (unsigned i = 0; !idle && i < service->given->jobs; i++) {
-        if (!service->workers[i].process.pid)
-            idle = &service->workers[i];
-    }
-    return idle;
+    if (count_busy(service) >= service->given->jobs)
+        return NULL;
+    struct worker *idle = find_idle(service);
+    return idle ? idle : find_unused(service);
 }
 
 static int give(struct service *service, struct worker *worker, const struct line *line)
@@ -119,10 +151,13 @@ static int give(struct service *service, struct worker *worker, const struct lin
     int result = worker->process.pid ? 0 : start_worker(service, worker);
     if (result < 0)
         return result;
-    worker->header = (struct function_header){.line = service->lines.count,
-                                              .length = (uint32_t)line->length,
-                                              .cut = line->cut,
-                                              .granted = service->given->jobs == 1};
+    worker->header =
+        (struct function_header){.line = service->lines.count,
+                                 .begun = moment_now(),
+                                 .length = (uint32_t)line->length,
+                                 .cut = line->cut,
+                                 .granted = service->given->jobs == 1,
+                                 .last = service->lines.ended && !lines_are_left(&service->lines)};
     worker->line = strndup(line->bytes, line->cut ? 0 : line->length);
     if (!worker->line)
         return fail(ENOMEM, "cannot keep a request");
@@ -141,10 +176,9 @@ static int give(struct service *service, struct worker *worker, const struct lin
 /* In turn, so that none waits for ever behind others that are quicker. */
 static struct worker *find_asking(const struct service *service)
 {
-    unsigned jobs = service->given->jobs;
     unsigned first = service->writer ? (unsigned)(service->writer - service->workers) + 1 : 0;
-    for (unsigned i = 0; i < jobs; i++) {
-        struct worker *worker = &service->workers[(first + i) % jobs];
+    for (unsigned i = 0; i < service->count; i++) {
+        struct worker *worker = &service->workers[(first + i) % service->count];
         if (worker->process.pid && worker->activity == ASKS)
             return worker;
     }
@@ -225,6 +259,7 @@ static int hear(struct service *service, struct worker *worker)
     }
     free_pointer(&worker->line);
     worker->activity = IDLE;
+    worker->since = ++service->answers;
     return byte == WORKER_DONE
                ? 0
                : fail_state(EPIPE, "an answer could not be written to standard output");
@@ -241,7 +276,9 @@ static int hand_out(struct service *service)
         if (result < 0)
             return result;
     }
-    return 0;
+    /* The one more, as soon as it is sure to be needed. */
+    worker = lines_are_left(&service->lines) && !find_idle(service) ? find_unused(service) : NULL;
+    return worker ? start_worker(service, worker) : 0;
 }
 
 /* ---- the loop ---- */
@@ -259,36 +296,30 @@ static int hear_signal(struct service *service)
     return 0;
 }
 
-static bool is_busy(const struct service *service)
-{
-    return find_worker(service, CALLS) || find_worker(service, ASKS) ||
-           find_worker(service, WRITES);
-}
-
 static int wait_for_events(struct service *service)
 {
-    unsigned jobs = service->given->jobs;
     struct pollfd *events = service->events;
-    bool reads = !service->lines.ended && find_free(service);
+    /* Also when all are busy: whether there is one more call. */
+    bool reads = !service->lines.ended && (find_free(service) || !lines_are_left(&service->lines));
     events[0] = (struct pollfd){.fd = reads ? STDIN_FILENO : -1, .events = POLLIN};
     events[1] = (struct pollfd){.fd = service->signals, .events = POLLIN};
     /* While one writes there is nothing to be done about others that have ended. */
     const struct worker *writer = find_worker(service, WRITES);
-    for (unsigned i = 0; i < jobs; i++) {
+    for (unsigned i = 0; i < service->count; i++) {
         const struct worker *worker = &service->workers[i];
         bool waits = worker->lost && writer && writer != worker;
         events[2 + i] = (struct pollfd){.fd = waits ? -1 : worker->socket, .events = POLLIN};
     }
-    if (poll(events, 2 + jobs, -1) < 0)
+    if (poll(events, 2 + service->count, -1) < 0)
         return errno == EINTR ? 0 : fail(errno, "cannot wait for requests");
     int result = events[1].revents ? hear_signal(service) : 0;
-    for (unsigned i = 0; result >= 0 && i < jobs; i++) {
+    for (unsigned i = 0; result >= 0 && i < service->count; i++) {
         if (events[2 + i].revents)
             result = hear(service, &service->workers[i]);
     }
     if (result >= 0)
         result = let_write(service);
-    if (result >= 0 && events[0].revents)
+    if (result >= 0 && events[0].revents && !service->lines.ended)
         result = lines_read(&service->lines, STDIN_FILENO, "standard input");
     return result < 0 ? result : 0;
 }
@@ -298,7 +329,7 @@ static int serve(struct service *service)
     int result = 0;
     while (result == 0) {
         result = hand_out(service);
-        if (result == 0 && service->lines.ended && !is_busy(service))
+        if (result == 0 && service->lines.ended && count_busy(service) == 0)
             break;
         if (result == 0)
             result = wait_for_events(service);
@@ -309,14 +340,14 @@ static int serve(struct service *service)
 /* After a failure they are killed, and their containers end with them. */
 static void end_workers(struct service *service, bool kill)
 {
-    for (unsigned i = 0; i < service->given->jobs; i++) {
+    for (unsigned i = 0; i < service->count; i++) {
         struct worker *worker = &service->workers[i];
         if (kill && worker->process.pid)
             process_end(&worker->process);
         close_fd(&worker->socket);
         free_pointer(&worker->line);
     }
-    for (unsigned i = 0; i < service->given->jobs; i++) {
+    for (unsigned i = 0; i < service->count; i++) {
         struct process *process = &service->workers[i].process;
         if (process->pid)
             waitpid(process->pid, NULL, 0);
@@ -340,11 +371,14 @@ static int open_signals(struct service *service)
 
 int function_serve(const struct function_service *given)
 {
-    struct service service = {.given = given, .signals = -1, .lines = {.limit = JSON_BYTES_MAX}};
-    service.workers = calloc(given->jobs, sizeof(*service.workers));
-    service.events = calloc(given->jobs + 2, sizeof(*service.events));
+    struct service service = {.given = given,
+                              .count = given->jobs + 1,
+                              .signals = -1,
+                              .lines = {.limit = JSON_BYTES_MAX}};
+    service.workers = calloc(service.count, sizeof(*service.workers));
+    service.events = calloc(service.count + 2, sizeof(*service.events));
     int result = service.workers && service.events ? 0 : fail(ENOMEM, "cannot serve requests");
-    for (unsigned i = 0; result == 0 && i < given->jobs; i++)
+    for (unsigned i = 0; result == 0 && i < service.count; i++)
         service.workers[i] = (struct worker){.process = NO_PROCESS, .socket = -1};
     if (result == 0)
         result = open_signals(&service);

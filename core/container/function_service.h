@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Requests are read here and handed to workers, processes that are forked when there is more to do
- * than they can, each with one call at a time. A worker composes its answer, asks for standard
- * output, and writes: so answers come whole, as the calls end. Between here and a worker there is a
- * stream socket:
+ * than they can, each with one call at a time. A worker makes the container of its next call ready
+ * before there is one; and there is one worker more than there may be calls at once, so that while
+ * the others are at work, the next call finds a container that waits for it. A worker composes its
+ * answer, asks for standard output, and writes: so answers come whole, as the calls end. Between
+ * here and a worker there is a stream socket:
  *
  *     here                    worker
  *       header, line   ---->            it is called
@@ -47,10 +49,12 @@ _Noreturn void function_work(const struct function_service *service, int socket)
 
 /* What is sent along with a line. */
 struct function_header {
-    uint64_t line;    /* its number, from 1 */
-    uint32_t length;  /* of the line, bytes */
-    uint16_t cut;     /* it was longer, and is not complete */
-    uint16_t granted; /* there is no other worker */
+    uint64_t line;   /* its number, from 1 */
+    int64_t begun;   /* when it was sent (moment_now()) */
+    uint32_t length; /* of the line, bytes */
+    uint16_t cut;    /* it was longer, and is not complete */
+    uint8_t granted; /* nobody else is at work */
+    uint8_t last;    /* nothing comes after it */
 };
 
 enum { WORKER_ASKS = 'a', WORKER_GO = 'g', WORKER_DONE = 'd', WORKER_BROKEN = 'b' };

@@ -219,37 +219,17 @@ static int parse(const struct function_header *header, char *line, struct functi
     return request_parse(request, "request", line, header->length);
 }
 
-static int call(const struct function_service *service, const struct function_request *request,
-                int *streams, struct function_result *result)
-{
-    const struct function_call call = {.program = (char **)(uintptr_t)request->args,
-                                       .env = request->env,
-                                       .own_input = !request->input_file,
-                                       .streams = {streams[0], streams[1], streams[2]}};
-    return service->call(service->context, &call, result);
-}
-
-/* failure: the worker could not be made ready. */
-static void serve(const struct function_service *service, int socket, const struct error *failure,
-                  const struct function_header *header, char *line)
-{
-    autorequest struct function_request request = NO_REQUEST;
-    struct answer own = {.socket = socket, .granted = header->granted};
-    struct function_result result = {.exceeded = -1};
-    int code = parse(header, line, &request);
-    if (code == 0 && failure->kind != ERROR_NONE)
-        code = error_adopt(failure);
-    autoclose int input = code < 0 ? -1 : open_input(service, &request);
-    autoclose int output = input < 0 ? -1 : open_buffer(service, "output");
-    autoclose int errors = output < 0 ? -1 : open_buffer(service, "errors");
-    int streams[FUNCTION_STREAMS] = {input, output, errors};
-    if (errors >= 0)
-        code = call(service, &request, streams, &result);
-    text_append_format(&own.text, "{\"id\":%s,\"line\":%llu,", request.id ? request.id : "null",
-                       (unsigned long long)header->line);
-    function_tell(&result, code < 0 || errors < 0 ? function_failure() : code, &own.text);
-    answer(&own, streams);
-}
+/* What a worker has of a call. */
+struct work {
+    const struct function_service *service;
+    int socket;
+    struct function_header header;
+    char *line;
+    struct function_request request;
+    int streams[FUNCTION_STREAMS];
+    bool arrived; /* there is a request */
+    bool ended;   /* there will not be one */
+};
 
 /* The whole of it. Returns false at the end of the socket. */
 static bool receive(int socket, void *bytes, size_t length)
@@ -263,19 +243,138 @@ static bool receive(int socket, void *bytes, size_t length)
     return true;
 }
 
+static void forget(struct work *work)
+{
+    request_free(&work->request);
+    work->request = NO_REQUEST;
+    free_pointer(&work->line);
+    for (int i = 0; i < FUNCTION_STREAMS; i++)
+        close_fd(&work->streams[i]);
+    work->arrived = false;
+}
+
+/* code: what function_run() has returned, or an error on the way there. */
+static void tell(struct work *work, const struct function_result *result, int code)
+{
+    const struct function_header *header = &work->header;
+    struct answer own = {.socket = work->socket, .granted = header->granted};
+    text_append_format(&own.text, "{\"id\":%s,\"line\":%llu,",
+                       work->request.id ? work->request.id : "null",
+                       (unsigned long long)header->line);
+    function_tell(result, code < 0 ? function_failure() : code, &own.text);
+    answer(&own, work->streams);
+}
+
+static int open_outputs(struct work *work)
+{
+    for (int i = FUNCTION_OUTPUT; i < FUNCTION_STREAMS; i++) {
+        if (work->streams[i] < 0)
+            work->streams[i] = open_buffer(work->service, function_streams[i]);
+        if (work->streams[i] < 0)
+            return -EIO;
+    }
+    return 0;
+}
+
+/* Take a request. One that is none is answered, and the next one may come. Returns 0, 1 or a
+ * negative errno (recorded): there are no more. */
+static int take(struct work *work)
+{
+    struct function_header *header = &work->header;
+    work->ended = !receive(work->socket, header, sizeof(*header));
+    if (work->ended)
+        return fail_state(ECANCELED, "there are no more requests");
+    work->line = malloc((size_t)header->length + 1);
+    if (!work->line || !receive(work->socket, work->line, header->length))
+        _exit(EXIT_OWN_FAILURE);
+    work->line[header->length] = '\0';
+    error_clear();
+    int result = parse(header, work->line, &work->request);
+    if (result == 0)
+        result = work->streams[FUNCTION_INPUT] = open_input(work->service, &work->request);
+    work->arrived = true;
+    if (result >= 0)
+        return 0;
+    const struct function_result nothing = {.exceeded = -1};
+    int outputs[2] = {work->streams[FUNCTION_OUTPUT], work->streams[FUNCTION_ERRORS]};
+    work->streams[FUNCTION_OUTPUT] = work->streams[FUNCTION_ERRORS] = -1;
+    tell(work, &nothing, result);
+    forget(work);
+    work->streams[FUNCTION_OUTPUT] = outputs[0];
+    work->streams[FUNCTION_ERRORS] = outputs[1];
+    return 1;
+}
+
+static int arrive(void *context, struct function_call *call)
+{
+    struct work *work = context;
+    int result = take(work);
+    if (result != 0)
+        return result;
+    call->program = (char **)(uintptr_t)work->request.args;
+    call->env = work->request.env;
+    call->own_input = !work->request.input_file;
+    call->begun = work->header.begun;
+    call->streams[FUNCTION_INPUT] = work->streams[FUNCTION_INPUT];
+    return 0;
+}
+
+/* With a container that is made before there is a request. */
+static int call_ahead(struct work *work, struct function_result *result)
+{
+    int code = open_outputs(work);
+    if (code < 0)
+        return code;
+    const struct function_call call = {
+        .streams = {-1, work->streams[FUNCTION_OUTPUT], work->streams[FUNCTION_ERRORS]},
+        .arrive = arrive,
+        .context = work,
+        .requests = work->socket};
+    return work->service->call(work->service->context, &call, result);
+}
+
+/* The request is there. */
+static int call_now(struct work *work, const struct error *failure, struct function_result *result)
+{
+    struct function_call call = {0};
+    int code = failure->kind == ERROR_NONE ? open_outputs(work) : error_adopt(failure);
+    if (code < 0)
+        return code;
+    call =
+        (struct function_call){.program = (char **)(uintptr_t)work->request.args,
+                               .env = work->request.env,
+                               .own_input = !work->request.input_file,
+                               .begun = work->header.begun,
+                               .streams = {work->streams[0], work->streams[1], work->streams[2]}};
+    return work->service->call(work->service->context, &call, result);
+}
+
+/* failure: the worker could not be made ready. What cannot be made ahead is tried once more when it
+ * is asked for: then there is somebody to be told why not. */
+static void serve(struct work *work, const struct error *failure, bool ahead)
+{
+    struct function_result result = {.exceeded = -1};
+    int code = ahead ? call_ahead(work, &result) : 0;
+    if (!work->arrived && !work->ended) {
+        result = (struct function_result){.exceeded = -1};
+        while ((code = take(work)) > 0)
+            ;
+        if (code == 0)
+            code = call_now(work, failure, &result);
+    }
+    if (work->arrived)
+        tell(work, &result, code);
+    forget(work);
+}
+
 _Noreturn void function_work(const struct function_service *service, int socket)
 {
-    struct function_header header;
+    struct work work = {
+        .service = service, .socket = socket, .request = NO_REQUEST, .streams = {-1, -1, -1}};
     service->begin(service->context);
     const struct error failure = error_set_aside();
-    while (receive(socket, &header, sizeof(header))) {
-        char *line = malloc((size_t)header.length + 1);
-        if (!line || !receive(socket, line, header.length))
-            _exit(EXIT_OWN_FAILURE);
-        line[header.length] = '\0';
-        serve(service, socket, &failure, &header, line);
-        free(line);
-    }
+    while (!work.ended)
+        serve(&work, &failure, failure.kind == ERROR_NONE && !work.header.last);
     service->end(service->context);
     _exit(0);
 }

@@ -13,6 +13,7 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 #include "core/container/container.h"
+#include "core/container/late.h"
 #include "core/container/launch.h"
 #include "core/container/start.h"
 #include "core/container/sync.h"
@@ -143,7 +144,8 @@ static int reset_signals(struct container *container)
 
 static int wait_to_run(struct container *container)
 {
-    return sync_expect(container->channel, SYNC_RUN);
+    int result = sync_expect(container->channel, SYNC_RUN);
+    return result == 0 && container->late ? late_adopt(container) : result;
 }
 
 static int bound_capabilities(struct container *container)

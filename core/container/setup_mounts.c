@@ -47,7 +47,11 @@ static int check_target(const struct container *container, int mount, int target
                         const struct stat *place, const char *destination)
 {
     int inside = is_procfs(target);
-    int procfs = inside < 0 ? inside : is_procfs(mount);
+    /* Once there is a proc on /proc, the directory below it cannot be come by. */
+    bool covered = container->covered[0].fd >= 0;
+    if (inside < 0 || (inside == 0 && covered))
+        return inside;
+    int procfs = is_procfs(mount);
     if (procfs < 0)
         return procfs;
     if (inside) {
@@ -59,8 +63,7 @@ static int check_target(const struct container *container, int mount, int target
             return 0;
         return fail_config(NULL, "mounting on %s, inside of /proc, is refused", destination);
     }
-    /* Once there is a proc on /proc, the directory below it cannot be come by. */
-    if (container->covered[0].fd >= 0 || procfs)
+    if (procfs)
         return 0;
     autoclose int proc = path_look_in_root(container->root, "/proc", O_PATH | O_NOFOLLOW);
     struct stat status;

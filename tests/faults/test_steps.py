@@ -307,7 +307,7 @@ class Steps:
         depends on which process is faster, and whether the allocator gives something back before it
         on the length of the trace."""
         number = call.number
-        for shift in (0, -1, 1, 0, -1, 1, 0, 0):
+        for shift in (0, -1, 1, 0, -1, 1, 0, 0) * 3:
             self.drop_cgroups()
             done, report = self.step_through(f"{call.process}:{call.segment}:{number}", action)
             if report.hit == call.name:
@@ -322,7 +322,7 @@ class Steps:
         # it hears of the end of who joins during the set-up.
         heard = (call.name, call.step, call.text) == ("read", "supervise", "wait for the set-up")
         if "go on" not in excuse and not heard:
-            self.fail(f"{call} was not met in eight runs")
+            self.fail(f"{call} was not met in 24 runs")
         return None
 
     def check_fault(self, call, code, done, facts):

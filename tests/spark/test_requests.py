@@ -203,7 +203,8 @@ class Requests(SparkTest):
         self.assertEqual(json.loads(process.stdout.readline())["id"], "quick")
         self.ask(process, id="next", args=["/bin/echo", "2"])
         self.assertEqual(json.loads(process.stdout.readline())["id"], "next")
-        self.assertEqual(len(children_of(process.pid)), 2)
+        # One more may be ready for the call after that.
+        self.assertIn(len(children_of(process.pid)), (2, 3))
         process.send_signal(signal.SIGKILL)
         process.wait()
 
