@@ -30,6 +30,7 @@
 #include "core/linux/idmap.h"
 #include "core/linux/namespace.h"
 #include "core/linux/own_binary.h"
+#include "core/linux/schedule.h"
 #include "core/oci/config.h"
 #include "core/oci/json.h"
 #include "core/oci/spec_default.h"
@@ -192,6 +193,19 @@ static int load_document(const struct spark *spark, struct json_object **documen
     return *document ? 0 : -EINVAL;
 }
 
+/* The guard has it before it forks the program, which inherits it: what no fork gives on. */
+static int check_scheduler(const struct scheduler *scheduler)
+{
+    if (!scheduler->given)
+        return 0;
+    if (scheduler_has_deadline(scheduler->policy))
+        return fail_config("/process/scheduler/policy", "a function cannot have SCHED_DEADLINE");
+    if (scheduler->flags & (uint64_t)scheduler_flag("SCHED_FLAG_RESET_ON_FORK"))
+        return fail_config("/process/scheduler/flags",
+                           "a function cannot have SCHED_FLAG_RESET_ON_FORK");
+    return 0;
+}
+
 static int check_config(const struct spark *spark)
 {
     const struct config *config = &spark->config;
@@ -205,7 +219,7 @@ static int check_config(const struct spark *spark)
             return fail_config("/linux/namespaces", "a function has a %s namespace of its own",
                                namespace_name((enum namespace_type)type));
     }
-    return 0;
+    return check_scheduler(&config->process.scheduler);
 }
 
 /* nested: for the inside of a container. */

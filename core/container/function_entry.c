@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/base/text.h"
@@ -34,6 +36,10 @@
 
 /* Processes of the same number, in other pid namespaces. */
 #define NAMES_MAX 100
+
+/* Milliseconds that a sweep waits, in all, for children of a spark that was killed: before they are
+ * its guard, they hold its lock until they have seen that it is gone. */
+#define DYING_MAX 500
 
 /* ---- removing ---- */
 
@@ -86,13 +92,37 @@ static bool read_note(const struct state *state, char *path)
            S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 }
 
+/* Is the process gone that has made it? In another pid namespace it may be alive: the wait is
+ * bounded. */
+static bool is_left(const struct state *state)
+{
+    const char *digits = state_id(state) + strlen(PREFIX);
+    pid_t pid = 0;
+    while (*digits >= '0' && *digits <= '9' && pid < 100000000)
+        pid = pid * 10 + (*digits++ - '0');
+    return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* left: milliseconds that may be waited yet. */
+static int lock(struct state *state, int64_t *left)
+{
+    int result = state_lock(state, 0);
+    if (result != -EBUSY || *left <= 0 || !is_left(state))
+        return result;
+    int64_t start = moment_now();
+    error_clear();
+    result = state_lock(state, (unsigned)*left);
+    *left -= (moment_now() - start) / 1000;
+    return result;
+}
+
 /* First what runs, then what that could write to, last the note of it: for whoever comes next. */
-static void sweep(struct state *state, const struct idmaps *maps)
+static void sweep(struct state *state, const struct idmaps *maps, int64_t *left)
 {
     char scratch[PATH_MAX];
     if (!starts_with(state_id(state), PREFIX))
         return;
-    if (state_lock(state, 0) < 0) {
+    if (lock(state, left) < 0) {
         error_clear(); /* somebody is at work there, or it has been swept */
         return;
     }
@@ -105,13 +135,14 @@ void function_sweep(const char *root, const struct idmaps *maps)
 {
     autostateroot struct state_root all = NO_STATE_ROOT;
     struct error kept = error_set_aside();
+    int64_t left = DYING_MAX;
     step("sweep what was left behind");
     if (state_open_root(&all, root, true) < 0)
         error_clear();
     for (size_t i = 0; i < all.count; i++) {
         autostate struct state state = NO_STATE;
         if (state_open_below(&state, &all, all.names[i]) == 0)
-            sweep(&state, maps);
+            sweep(&state, maps, &left);
         if (error_is_set())
             report_warning("%s", error_get()->text);
         error_clear();
