@@ -9,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 
-from spark import DEBUG, SparkTest
+from spark import DEBUG, SparkTest, skip_loudly
 
 
 class Usage(SparkTest):
@@ -120,32 +120,47 @@ class Options(SparkTest):
         self.assertEqual(facts["read:/etc/resolv.conf"].replace("\\n", "\n"), resolv)
         self.assertIn("ro", facts["stat:/etc/resolv.conf.flags"].split())
 
-    def test_scheduler(self):
-        """The guard's is the program's; what does not go over a fork is refused, and nothing has been made."""
+    def scheduled(self):
+        """(function that writes its configuration with a scheduler, bundle)"""
         bundle = f"{self.dir}/scheduled"
-        os.mkdir(bundle)
+        os.makedirs(bundle, exist_ok=True)
         config = self.config("scheduler", "ioprio", rootfs="../rootfs")
         config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 6}
-        file = pathlib.Path(bundle, "config.json")
-        rows = [({"policy": "SCHED_OTHER", "nice": 5}, ("other", "5", "0")),
-                ({"policy": "SCHED_BATCH", "nice": 19}, ("batch", "19", "0"))]
-        if subprocess.run(["chrt", "--fifo", "5", "true"], capture_output=True, check=False).returncode == 0:
-            rows.append(({"policy": "SCHED_FIFO", "priority": 3}, ("fifo", "0", "3")))
+
+        def write(scheduler):
+            config["process"]["scheduler"] = scheduler
+            pathlib.Path(bundle, "config.json").write_text(json.dumps(config))
+        return write, bundle
+
+    def check_scheduled(self, rows):
+        write, bundle = self.scheduled()
         for scheduler, wanted in rows:
             with self.subTest(scheduler):
-                config["process"]["scheduler"] = scheduler
-                file.write_text(json.dumps(config))
+                write(scheduler)
                 facts = self.good("", source=bundle).facts
                 self.assertEqual(tuple(facts[f"scheduler.{key}"] for key in ("policy", "nice", "priority")), wanted)
                 self.assertEqual((facts["ioprio.class"], facts["ioprio.level"]), ("be", "6"))
+
+    def test_scheduler(self):
+        """The guard's is the program's."""
+        self.check_scheduled([({"policy": "SCHED_OTHER", "nice": 5}, ("other", "5", "0")),
+                              ({"policy": "SCHED_BATCH", "nice": 19}, ("batch", "19", "0"))])
+
+    def test_real_time(self):
+        if subprocess.run(["chrt", "--fifo", "5", "true"], capture_output=True, check=False).returncode != 0:
+            skip_loudly(self, "chrt may not have the policy SCHED_FIFO here")
+        self.check_scheduled([({"policy": "SCHED_FIFO", "priority": 3}, ("fifo", "0", "3"))])
+
+    def test_scheduler_of_no_child(self):
+        """What does not go over a fork is refused, and nothing has been made."""
+        write, bundle = self.scheduled()
         for scheduler, message in (
                 ({"policy": "SCHED_DEADLINE", "runtime": 1000000, "deadline": 10000000, "period": 20000000},
                  "/process/scheduler/policy: a function cannot have SCHED_DEADLINE"),
                 ({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
                  "/process/scheduler/flags: a function cannot have SCHED_FLAG_RESET_ON_FORK")):
             with self.subTest(scheduler):
-                config["process"]["scheduler"] = scheduler
-                file.write_text(json.dumps(config))
+                write(scheduler)
                 self.bad(125, message, f"--scratch {self.scratch}", source=bundle)
                 self.assertEqual((os.listdir(self.root), os.listdir(self.scratch)), ([], []))
 
