@@ -370,16 +370,18 @@ def read_tap(suite, text, counts):
         counts.failed.append(f"{suite}: {seen} of {planned or 'an unknown number of'} tests reported")
 
 
-def prepare(script):
+def prepare(script, isolation=()):
     """What suites would otherwise make at the same time, by tests/lib/helpers.bash."""
     environment = dict(os.environ, PROBE=str(TOP / "build/tests/probe"))
-    subprocess.run(["bash", "-c", f". tests/lib/helpers.bash; {script}"], cwd=TOP, env=environment,
-                   check=False, stdin=subprocess.DEVNULL)
+    subprocess.run([*isolation, "bash", "-c", f". tests/lib/helpers.bash; {script}"], cwd=TOP,
+                   env=environment, check=False, stdin=subprocess.DEVNULL)
 
 
 def prepare_debian(counts):
-    """It waits for the network most of the time: beside the suites, of which those of DEBIAN wait for it."""
-    prepare('t=$(mktemp -d); debian_rootfs "$t/root" || true; rm -rf --one-file-system "$t"')
+    """It waits for the network most of the time: beside the suites, of which those of DEBIAN wait for it. None
+    of them is to see what debootstrap mounts."""
+    isolation = ("unshare", "--mount", "--propagation", "private") if os.geteuid() == 0 else ()
+    prepare('t=$(mktemp -d); debian_rootfs "$t/root" || true; rm -rf --one-file-system "$t"', isolation)
     counts.debian.set()
 
 

@@ -211,7 +211,8 @@ static void give_back_reserves(int fd, long long limit)
     autotext struct text before = {0};
     char high[32];
     long long used = limit > 0 ? read_used(fd) : 0;
-    long long less = limit < RESERVE ? limit : RESERVE - 1;
+    /* Some has to be left for the program, and what the set-up has freed comes back by and by. */
+    long long less = limit / 8 * 5 < RESERVE ? limit / 8 * 5 : RESERVE - 1;
     if (used > less && limit - used < RESERVES && read_file(fd, "memory.high", 64, &before) == 0 &&
         before.data) {
         step("give back reserves of memory");
