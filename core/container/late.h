@@ -9,8 +9,8 @@
 
 struct container;
 
-/* As much as execve(2) takes (MAX_ARG_STRLEN aside, three quarters of 8 MiB), and the pointers. */
-#define LATE_BYTES (16U << 20)
+/* More than execve(2) takes, which is three quarters of 8 MiB with the pointers. */
+#define LATE_BYTES (8U << 20)
 
 /* What begins that memory. */
 struct late {

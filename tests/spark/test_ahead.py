@@ -142,9 +142,9 @@ class Ahead(SparkTest):
 
     def test_too_many_arguments(self):
         """More than can be handed over, more than can be executed, and as much as both take."""
-        data = (line(args=["/bin/echo"] + ["a"] * 2000000) + line(args=["/bin/echo", "a" * 200000])
+        data = (line(args=["/bin/echo"] + ["a"] * 900000) + line(args=["/bin/echo", "a" * 200000])
                 + line(args=["/bin/sh", "-c", "echo $#"] + ["a"] * 50000)
-                + line(args=["/bin/true"], env={f"V{i}": "1" for i in range(1000000)}))
+                + line(args=["/bin/true"], env={f"V{i}": "1" for i in range(600000)}))
         answer = self.call("--requests", data=data)
         self.assertEqual((answer.status, answer.stderr), (0, ""))
         found = [json.loads(text) for text in answer.stdout.splitlines()]
