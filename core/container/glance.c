@@ -75,11 +75,12 @@ static void close_all(struct glances *all)
 static bool join(char *path, size_t size, const char *name, const char *other)
 {
     size_t length = strlen(name);
-    size_t rest = strlen(other) + 1;
-    if (length + rest > size)
+    size_t rest = strlen(other);
+    if (length + rest >= size)
         return false;
     memcpy(path, name, length);
     memcpy(path + length, other, rest);
+    path[length + rest] = '\0';
     return true;
 }
 
@@ -120,8 +121,7 @@ static bool has_pidfs(struct glances *all)
             fstat(self, &status) == 0) {
             autoclose int same = sys_pidfs_open(self, status.st_ino);
             all->pidfs = same < 0 ? INODES : HANDLES;
-            all->self = same;
-            same = -1;
+            all->self = take_fd(&same);
         }
     }
     return all->pidfs != MISSING;
