@@ -2,7 +2,7 @@
 """Run the tests and count: run.py [--full] [--jobs N] [NAME...]; called by `build.sh test`.
 SPDX-License-Identifier: Apache-2.0
 
-As root, two suites more than there are processors run at a time, for all of them wait now and then; each
+As root, one suite more than there are processors runs at a time, for all of them wait now and then; each
 in mount and pid namespaces of its own with its own /tmp, and in a version 2 cgroup of its own, so that
 none sees what others leave, mount or make there; what a suite leaves running ends with it.
 A suite after which /dev/null is somebody else's, or that left a cgroup below its own, has failed.
@@ -420,7 +420,7 @@ def main():
     parser = argparse.ArgumentParser(prog="build.sh test")
     parser.add_argument("--full", action="store_true", help="the second tier too")
     parser.add_argument("--jobs", type=int, metavar="N", help="suites at a time",
-                        default=os.cpu_count() + 2 if os.geteuid() == 0 else 1)
+                        default=os.cpu_count() + 1 if os.geteuid() == 0 else 1)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     start = time.monotonic()

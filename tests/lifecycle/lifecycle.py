@@ -71,7 +71,7 @@ class LifecycleTest(ContainerTest):
         """shimbox --root ROOT ARGUMENTS..., to its end."""
         more.setdefault("stdin", subprocess.DEVNULL)
         done = subprocess.run([*prefix, self.shimbox, "--root", root or self.root, *arguments], text=True,
-                              errors="replace", check=False, timeout=20, stdout=subprocess.PIPE,
+                              errors="replace", check=False, timeout=60, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, **more)
         return Result(done.returncode, done.stdout, done.stderr)
 

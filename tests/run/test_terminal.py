@@ -373,8 +373,12 @@ class Terminal(ContainerTest):
         self.assertIsNone(process.poll())
 
         def end():
+            # Not again while it ends: by then the signal has its own effect.
             process.terminate()
-            return process.poll() is not None
+            try:
+                return process.wait(5) is not None
+            except subprocess.TimeoutExpired:
+                return False
 
         self.wait_for(end, "it does not end")
         self.assertEqual(self.finish(process).status, 0)
