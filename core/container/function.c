@@ -108,7 +108,7 @@ static int arrive(struct calling *calling)
     return result < 0 ? result : DRIVER_GO;
 }
 
-/* ---- streams of a call ---- */
+/* ---- while it runs ---- */
 
 static bool flows(const struct calling *calling, int stream)
 {

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -96,11 +97,8 @@ static bool read_note(const struct state *state, char *path)
  * bounded. */
 static bool is_left(const struct state *state)
 {
-    const char *digits = state_id(state) + strlen(PREFIX);
-    pid_t pid = 0;
-    while (*digits >= '0' && *digits <= '9' && pid < 100000000)
-        pid = pid * 10 + (*digits++ - '0');
-    return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+    unsigned long pid = strtoul(state_id(state) + strlen(PREFIX), NULL, 10);
+    return pid > 0 && pid <= INT_MAX && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
 /* left: milliseconds that may be waited yet. */

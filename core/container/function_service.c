@@ -97,11 +97,12 @@ static int start_worker(struct service *service, struct worker *worker)
     return 0;
 }
 
-static struct worker *find_worker(const struct service *service, enum activity activity)
+/* The one that may write at present. */
+static const struct worker *find_writer(const struct service *service)
 {
     for (unsigned i = 0; i < service->count; i++) {
-        struct worker *worker = &service->workers[i];
-        if (worker->process.pid && worker->activity == activity)
+        const struct worker *worker = &service->workers[i];
+        if (worker->process.pid && worker->activity == WRITES)
             return worker;
     }
     return NULL;
@@ -190,7 +191,7 @@ static int let_write(struct service *service)
 {
     const char go = WORKER_GO;
     struct worker *worker = find_asking(service);
-    if (!worker || find_worker(service, WRITES))
+    if (!worker || find_writer(service))
         return 0;
     service->writer = worker;
     worker->activity = WRITES;
@@ -230,7 +231,7 @@ static int answer_for(const struct worker *worker, int status)
 static int bury(struct service *service, struct worker *worker)
 {
     int status = 0;
-    const struct worker *writer = find_worker(service, WRITES);
+    const struct worker *writer = find_writer(service);
     worker->lost = writer && writer != worker;
     if (worker->lost)
         return 0;
@@ -304,7 +305,7 @@ static int wait_for_events(struct service *service)
     events[0] = (struct pollfd){.fd = reads ? STDIN_FILENO : -1, .events = POLLIN};
     events[1] = (struct pollfd){.fd = service->signals, .events = POLLIN};
     /* While one writes there is nothing to be done about others that have ended. */
-    const struct worker *writer = find_worker(service, WRITES);
+    const struct worker *writer = find_writer(service);
     for (unsigned i = 0; i < service->count; i++) {
         const struct worker *worker = &service->workers[i];
         bool waits = worker->lost && writer && writer != worker;

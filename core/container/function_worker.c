@@ -248,13 +248,14 @@ static void forget(struct work *work)
     request_free(&work->request);
     work->request = NO_REQUEST;
     free_pointer(&work->line);
-    for (int i = 0; i < FUNCTION_STREAMS; i++)
-        close_fd(&work->streams[i]);
+    close_fd(&work->streams[FUNCTION_INPUT]);
     work->arrived = false;
 }
 
-/* code: what function_run() has returned, or an error on the way there. */
-static void tell(struct work *work, const struct function_result *result, int code)
+/* code: what function_run() has returned, or an error on the way there. streams: as write_answer()
+ * takes them. */
+static void tell(const struct work *work, const struct function_result *result, int code,
+                 const int *streams)
 {
     const struct function_header *header = &work->header;
     struct answer own = {.socket = work->socket, .granted = header->granted};
@@ -262,7 +263,7 @@ static void tell(struct work *work, const struct function_result *result, int co
                        work->request.id ? work->request.id : "null",
                        (unsigned long long)header->line);
     function_tell(result, code < 0 ? function_failure() : code, &own.text);
-    answer(&own, work->streams);
+    answer(&own, streams);
 }
 
 static int open_outputs(struct work *work)
@@ -296,27 +297,28 @@ static int take(struct work *work)
     if (result >= 0)
         return 0;
     const struct function_result nothing = {.exceeded = -1};
-    int outputs[2] = {work->streams[FUNCTION_OUTPUT], work->streams[FUNCTION_ERRORS]};
-    work->streams[FUNCTION_OUTPUT] = work->streams[FUNCTION_ERRORS] = -1;
-    tell(work, &nothing, result);
+    const int none[FUNCTION_STREAMS] = {-1, -1, -1};
+    tell(work, &nothing, result, none);
     forget(work);
-    work->streams[FUNCTION_OUTPUT] = outputs[0];
-    work->streams[FUNCTION_ERRORS] = outputs[1];
     return 1;
+}
+
+static void fill(const struct work *work, struct function_call *call)
+{
+    call->program = (char **)(uintptr_t)work->request.args;
+    call->env = work->request.env;
+    call->own_input = !work->request.input_file;
+    call->begun = work->header.begun;
+    memcpy(call->streams, work->streams, sizeof(call->streams));
 }
 
 static int arrive(void *context, struct function_call *call)
 {
     struct work *work = context;
     int result = take(work);
-    if (result != 0)
-        return result;
-    call->program = (char **)(uintptr_t)work->request.args;
-    call->env = work->request.env;
-    call->own_input = !work->request.input_file;
-    call->begun = work->header.begun;
-    call->streams[FUNCTION_INPUT] = work->streams[FUNCTION_INPUT];
-    return 0;
+    if (result == 0)
+        fill(work, call);
+    return result;
 }
 
 /* With a container that is made before there is a request. */
@@ -340,12 +342,7 @@ static int call_now(struct work *work, const struct error *failure, struct funct
     int code = failure->kind == ERROR_NONE ? open_outputs(work) : error_adopt(failure);
     if (code < 0)
         return code;
-    call =
-        (struct function_call){.program = (char **)(uintptr_t)work->request.args,
-                               .env = work->request.env,
-                               .own_input = !work->request.input_file,
-                               .begun = work->header.begun,
-                               .streams = {work->streams[0], work->streams[1], work->streams[2]}};
+    fill(work, &call);
     return work->service->call(work->service->context, &call, result);
 }
 
@@ -363,8 +360,10 @@ static void serve(struct work *work, const struct error *failure, bool ahead)
             code = call_now(work, failure, &result);
     }
     if (work->arrived)
-        tell(work, &result, code);
+        tell(work, &result, code, work->streams);
     forget(work);
+    close_fd(&work->streams[FUNCTION_OUTPUT]);
+    close_fd(&work->streams[FUNCTION_ERRORS]);
 }
 
 _Noreturn void function_work(const struct function_service *service, int socket)

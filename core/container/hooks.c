@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
-#include "core/base/moment.h"
 #include "core/base/file.h"
+#include "core/base/moment.h"
 #include "core/base/own.h"
 #include "core/base/report.h"
 #include "core/base/text.h"

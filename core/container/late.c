@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/container/container.h"
+#include "core/container/setup.h"
 
 struct late *late_open(void)
 {
@@ -77,38 +78,30 @@ int late_write(struct late *late, char *const *program, char *const *env)
     return fail_exec(E2BIG, "cannot execute %s", program ? *program : "the program");
 }
 
-/* Asks for the home directory of the user, which the environment has already. */
-static bool is_no_home(const char *entry)
+/* One behind the other, but for an empty HOME: that asks for the user's home directory, which is
+ * there already (setup_environment()). */
+static void join(char **all, char *const *before, char *const *more)
 {
-    return strcmp(entry, "HOME=") == 0;
+    for (; *before; before++)
+        *all++ = *before;
+    for (; *more; more++)
+        if (strcmp(*more, "HOME=") != 0)
+            *all++ = *more;
+    *all = NULL;
 }
 
-/* Is there an entry for the same variable? */
-static bool has(char *const *list, const char *entry)
-{
-    size_t length = strcspn(entry, "=") + 1;
-    for (; *list; list++) {
-        if (strncmp(*list, entry, length) == 0 && !is_no_home(*list))
-            return true;
-    }
-    return false;
-}
-
-/* Of two entries for one variable the later one counts (setup_environment()). */
+/* Of two entries for one variable the later one counts. */
 static int merge(struct late *late, char **before, char ***merged)
 {
-    char *const *sides[] = {before, late->env};
-    size_t count = 0;
     char **all = take_pointers(late, count_of(before) + count_of(late->env) + 1);
     if (!all)
         return fail(E2BIG, "cannot make the environment");
-    for (size_t side = 0; side < 2; side++) {
-        for (char *const *entry = sides[side]; *entry; entry++) {
-            if (!is_no_home(*entry) && !has(side == 0 ? late->env : entry + 1, *entry))
-                all[count++] = *entry;
-        }
-    }
-    all[count] = NULL;
+    join(all, before, late->env);
+    char **kept = all;
+    for (char **entry = all; *entry; entry++)
+        if (!setup_is_overridden((const char *const *)entry))
+            *kept++ = *entry;
+    *kept = NULL;
     *merged = all;
     return 0;
 }

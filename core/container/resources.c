@@ -155,24 +155,28 @@ static int attach_filter(struct container *container)
     return result < 0 ? judge_filter(container, result) : 0;
 }
 
-int resources_check_memory(int fd, const char *path, const struct resources *resources)
+/* Bytes. Where the controller is about to be enabled, it has counted nothing. */
+static int read_used(int fd, long long *used)
 {
     autotext struct text text = {0};
+    int result = read_file(fd, "memory.current", 64, &text);
+    *used = result == 0 && text.data ? strtoll(text.data, NULL, 10) : 0;
+    if (result != -ENOENT)
+        return result;
+    error_clear();
+    return 0;
+}
+
+int resources_check_memory(int fd, const char *path, const struct resources *resources)
+{
+    long long used;
     if (!resources->check_memory || resources->memory_limit <= 0)
         return 0;
-    int result = read_file(fd, "memory.current", 64, &text);
-    if (result == -ENOENT) {
-        /* The controller is about to be enabled, and has counted nothing. */
-        error_clear();
-        return 0;
-    }
-    if (result < 0)
+    int result = read_used(fd, &used);
+    if (result < 0 || used <= resources->memory_limit)
         return result;
-    unsigned long long used = strtoull(text.data ? text.data : "", NULL, 10);
-    return used <= (unsigned long long)resources->memory_limit
-               ? 0
-               : fail(EBUSY, "cannot limit the memory of cgroup %s to %lld: %llu are in use", path,
-                      (long long)resources->memory_limit, used);
+    return fail(EBUSY, "cannot limit the memory of cgroup %s to %lld: %lld are in use", path,
+                (long long)resources->memory_limit, used);
 }
 
 /* Without swap space there is no such file, and none to be limited. */
@@ -194,15 +198,6 @@ static void drop_moot(int fd, struct text_list *list)
     list->count = kept;
 }
 
-/* Bytes; 0 where they are not counted. */
-static long long read_used(int fd)
-{
-    autotext struct text used = {0};
-    return read_file(fd, "memory.current", 64, &used) == 0 && used.data
-               ? strtoll(used.data, NULL, 10)
-               : 0;
-}
-
 /* The kernel charges 64 pages at a time, and each processor keeps what is left of them. Where that
  * is all that there may be, a process is killed that uses a third of it: the kernel asks for the
  * reserves then, but does not wait. It asks as well for memory.high, and kills nobody. */
@@ -210,15 +205,16 @@ static void give_back_reserves(int fd, long long limit)
 {
     autotext struct text before = {0};
     char high[32];
-    long long used = limit > 0 ? read_used(fd) : 0;
+    long long used = 0;
     /* Some has to be left for the program, and what the set-up has freed comes back by and by. */
     long long less = limit / 8 * 5 < RESERVE ? limit / 8 * 5 : RESERVE - 1;
-    if (used > less && limit - used < RESERVES && read_file(fd, "memory.high", 64, &before) == 0 &&
-        before.data) {
+    if (limit > 0 && read_used(fd, &used) == 0 && used > less && limit - used < RESERVES &&
+        read_file(fd, "memory.high", 64, &before) == 0 && before.data) {
         step("give back reserves of memory");
         snprintf(high, sizeof(high), "%lld\n", less);
         bool asked = write_value(fd, "memory.high", high) == 0;
-        for (unsigned i = 0; asked && i < RESERVES_MS && read_used(fd) > less; i++)
+        for (unsigned i = 0; asked && i < RESERVES_MS && read_used(fd, &used) == 0 && used > less;
+             i++)
             poll(NULL, 0, 1);
         if (asked)
             write_value(fd, "memory.high", before.data);

@@ -37,6 +37,9 @@ int setup_pivot(struct container *container);
  * Returns the mount's descriptor or a negative errno (recorded). */
 int setup_embedded_root(struct container *container);
 
+/* Is a later entry of the environment, which ends with NULL, about the same variable? */
+bool setup_is_overridden(const char *const *entry);
+
 /* After the root was changed: limits of the program, then the program itself. */
 int setup_environment(struct container *container);
 int setup_working_directory(struct container *container);         /* process.cwd */

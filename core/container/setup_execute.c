@@ -140,8 +140,7 @@ static int find_user(const struct container *container, struct passwd_user *user
     return 0;
 }
 
-/* Is a later entry about the same variable? */
-static bool is_overridden(const char *const *entry)
+bool setup_is_overridden(const char *const *entry)
 {
     size_t length = strcspn(*entry, "=") + 1;
     for (const char *const *later = entry + 1; *later; later++) {
@@ -168,7 +167,7 @@ int setup_environment(struct container *container)
         return fail(ENOMEM, "cannot make the environment");
     size_t used = 0;
     for (; *environment; environment++) {
-        if (strcmp(*environment, "HOME=") != 0 && !is_overridden(environment))
+        if (strcmp(*environment, "HOME=") != 0 && !setup_is_overridden(environment))
             container->environment[used++] = (char *)(uintptr_t)*environment;
     }
     if (find_variable((const char *const *)container->environment, "HOME"))
