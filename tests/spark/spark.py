@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 # pylint: disable=wrong-import-position
@@ -101,7 +102,7 @@ class SparkTest(ContainerTest):
             more.update(preexec_fn=self.need_user().preexec, cwd="/")
         return subprocess.Popen([*prefix, *self.command(options, *program, source=source, as_user=as_user)], **more)
 
-    def end(self, process, data=b"", seconds=60):
+    def end(self, process, data=b"", seconds=120):
         """Write its input, unless that is not a pipe of ours, and wait for it."""
         try:
             stdout, stderr = process.communicate(data if process.stdin else None, timeout=seconds)
@@ -123,6 +124,17 @@ class SparkTest(ContainerTest):
         answer = self.call(options, *program, **more)
         self.assertEqual((answer.status, answer.stderr), (0, ""), answer)
         return answer
+
+    def check_swept(self, left, **more):
+        """The next call takes away what those that were killed have left, which `left` lists. It waits half a
+        second for what is still dying of them; when that was not enough, the one after it does."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            began = time.monotonic()
+            self.good("", "/bin/true", **more)
+            if left() == [] or time.monotonic() - began < 0.5:
+                break
+        self.assertEqual(left(), [])
 
     def bad(self, status, message, options, *program, **more):
         """A call that must fail with that status and that line alone on stderr."""

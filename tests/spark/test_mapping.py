@@ -139,7 +139,7 @@ class Ordinary(SparkTest):
         command = self.command("", "/bin/probe", *MAPS, "uid", "mkdir=/tmp/new", source=self.user_rootfs)
         command[2] = state
         done = subprocess.run([*other, *command], stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/",
-                              timeout=20)
+                              timeout=120)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         text = done.stdout.decode()
         self.assertEqual([line.split() for line in text.split("\n")[0].partition("=")[2].split("\\n")[:-1]],

@@ -178,7 +178,7 @@ class Ends(SparkTest):
             process = self.begin("", "/bin/sh", "-c", script, stdin=subprocess.DEVNULL)
             getattr(process, stream).readline()
             getattr(process, stream).close()
-            process.wait(20)
+            process.wait(120)
             other = process.stderr if stream == "stdout" else process.stdout
             text = other.read().decode()
             other.close()
@@ -202,7 +202,7 @@ class Ends(SparkTest):
         for redirection, output, errors in (("<&-", "out\n", "err\n"), (">&-", "", "err\n"), ("2>&-", "out\n", ""),
                                             ("<&- >&- 2>&-", "", "")):
             done = subprocess.run(["sh", "-c", f"{line} {redirection}"], stdin=subprocess.DEVNULL, check=False,
-                                  capture_output=True, text=True, timeout=20)
+                                  capture_output=True, text=True, timeout=120)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, output, errors), redirection)
 
     def test_kinds_of_input(self):
@@ -286,7 +286,8 @@ class Ends(SparkTest):
 
     def test_grandchildren(self):
         """What they write while the program lives has come; they end with it, and hold no stream."""
-        answer = self.good("", "/bin/sh", "-c", "(sleep 0.1; echo late) & sleep 0.3; echo main")
+        answer = self.good("", "/bin/sh", "-c", "(sleep 0.1; echo late; touch /done) & while ! [ -e /done ]; do"
+                                                " sleep 0.02; done; echo main")
         self.assertEqual(answer.stdout, b"late\nmain\n")
         answer = self.good("", "/bin/sh", "-c", "sleep 1000 & (trap '' TERM HUP; sleep 1000) & setsid sleep 1000 & echo main")
         self.assertEqual(answer.stdout, b"main\n")
