@@ -71,7 +71,7 @@ class LifecycleTest(ContainerTest):
         """shimbox --root ROOT ARGUMENTS..., to its end."""
         more.setdefault("stdin", subprocess.DEVNULL)
         done = subprocess.run([*prefix, self.shimbox, "--root", root or self.root, *arguments], text=True,
-                              errors="replace", check=False, timeout=60, stdout=subprocess.PIPE,
+                              errors="replace", check=False, timeout=120, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, **more)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -97,7 +97,7 @@ class LifecycleTest(ContainerTest):
                 open(f"{self.dir}/stderr", "w+", encoding="utf-8") as stderr:
             done = subprocess.run(
                 [self.shimbox, "--root", self.root, "create", "--bundle", self.bundle, *options, name],
-                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, check=False, timeout=20, **more)
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, check=False, timeout=120, **more)
             stderr.seek(0)
             self.assertEqual((done.returncode, stderr.read()), (0, ""))
         return self.record(name)["init"]["pid"]
@@ -121,11 +121,22 @@ class LifecycleTest(ContainerTest):
             if pid == 0:
                 return
 
-    def wait_stopped(self, pid, seconds=10):
+    def wait_stopped(self, pid, seconds=60):
         end = time.monotonic() + seconds
         while process_state(pid) not in (None, "Z", "X"):
             self.assertLess(time.monotonic(), end, f"{pid} does not end")
             time.sleep(0.005)
+
+    def wait_asleep(self, pid):
+        """It has not ended, and is not about to: one that is killed wakes."""
+        self.wait_for(lambda: process_state(pid) == "S", f"{pid} has ended")
+
+    def wait_ready(self, pid):
+        """Until the probe's sigwait runs in there: a signal that comes to a first process that has not
+        asked for it yet is lost."""
+        # rt_sigtimedwait, on x86_64 and aarch64
+        self.wait_for(lambda: pathlib.Path(f"/proc/{pid}/syscall").read_text().split()[0] in ("128", "137"),
+                      f"{pid} is not ready")
 
     def stop(self, name):
         """Kill it from outside, and wait until it is gone."""

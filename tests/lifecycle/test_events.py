@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import unittest
 
-from lifecycle import CGROUPS, CgroupTest, process_state, skip_loudly
+from lifecycle import CGROUPS, CgroupTest, skip_loudly
 from test_cgroup import old_controllers
 
 LEFT_OUT = "warning: left out is what controllers tell that cgroup version 1 has:"
@@ -62,8 +62,8 @@ class Events(CgroupTest):
     def begin(self):
         pid = self.create("c")
         self.good("start", "c")
-        self.wait_for(lambda: process_state(pid) == "S" and
-                      b"sigwait" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes(), "the program runs")
+        self.wait_ready(pid)
+        self.wait_asleep(pid)
         return pid
 
     def test_once(self):
@@ -90,7 +90,7 @@ class Events(CgroupTest):
                 self.assertEqual((often.poll(), never.poll()), (None, None))
                 self.good("kill", "c", "KILL")
                 # Not reaped by us: a process that has ended is enough.
-                self.assertEqual((often.wait(20), never.wait(20)), (0, 0))
+                self.assertEqual((often.wait(120), never.wait(120)), (0, 0))
                 self.assertEqual(never.stdout.read(), b"")
             self.assertEqual(pathlib.Path(err.name).read_text(), warnings)
             for line in pathlib.Path(out.name).read_text().splitlines():
@@ -112,7 +112,7 @@ class Events(CgroupTest):
                                  stdout=out, stderr=subprocess.DEVNULL) as events:
             self.wait_for(lambda: pathlib.Path(out.name).stat().st_size > 0, "a line comes")
             self.good("kill", "c", "KILL")
-            self.assertEqual(events.wait(20), 0)
+            self.assertEqual(events.wait(120), 0)
         self.good("delete", "--force", "c")
         self.assertFalse(self.cgroup.exists())
 

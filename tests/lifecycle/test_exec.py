@@ -120,7 +120,7 @@ class Exec(LifecycleTest):
         with open(f"{self.dir}/written", "w+", encoding="ascii") as written:
             done = subprocess.run([self.shimbox, "--root", self.root, "exec", "-d", "--pid-file", pid_file, "c",
                                    PROBE, "pdeathsig", "sigwait"], stdout=written, stderr=written,
-                                  stdin=subprocess.DEVNULL, timeout=20, check=False)
+                                  stdin=subprocess.DEVNULL, timeout=120, check=False)
             self.assertEqual(done.returncode, 0)
             pid = int(pathlib.Path(pid_file).read_text())
             self.wait_for(lambda: "ready" in pathlib.Path(written.name).read_text(), "the program")
@@ -194,7 +194,7 @@ class Exec(LifecycleTest):
         # No pipe, which the container would keep open.
         subprocess.run([self.shimbox, "--root", self.root, "run", "-d", "--config", "-", "c"],
                        input=json.dumps(config), text=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=20, check=True)
+                       stderr=subprocess.DEVNULL, timeout=120, check=True)
         self.assertEqual(self.ask("env")["env.FROM"], "stdin")
 
     def test_bad_usage(self):
@@ -220,7 +220,7 @@ class Exec(LifecycleTest):
         pid_file = f"{self.dir}/exec.pid"
         with open(os.devnull, "r+b") as null:
             subprocess.run([self.shimbox, "--root", self.root, "exec", "-d", "--pid-file", pid_file, "c", PROBE,
-                            "sigwait"], stdin=null, stdout=null, stderr=null, check=True, timeout=20)
+                            "sigwait"], stdin=null, stdout=null, stderr=null, check=True, timeout=120)
         other = int(pathlib.Path(pid_file).read_text())
         self.assertTrue(first.startswith("0::"), first)
         self.assertEqual(pathlib.Path(f"/proc/{other}/cgroup").read_text().splitlines()[-1], first)
@@ -234,7 +234,7 @@ class Exec(LifecycleTest):
         with open(os.devnull, "r+b") as null:
             subprocess.run([*more.get("prefix", ()), self.shimbox, "--root", self.root, "exec", "-d", "--pid-file",
                             pid_file, *arguments, "c", PROBE, "sigwait"], stdin=null, stdout=null, stderr=null,
-                           check=True, timeout=20)
+                           check=True, timeout=120)
         pid = int(pathlib.Path(pid_file).read_text())
         found = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1]
         os.kill(pid, signal.SIGKILL)

@@ -62,6 +62,8 @@ class Operations(LifecycleTest):
         elif state == "stopped":
             self.good("start", "c")
             self.stop("c")
+        if state == "running":
+            self.wait_ready(pid)
         return pid
 
     def found(self):
@@ -106,6 +108,9 @@ class Operations(LifecycleTest):
             self.good(*words)
         if after == "stopped" and pid:
             self.wait_stopped(pid)
+        if after == "running":
+            # The program may be about to be executed yet.
+            self.wait_for(lambda: self.found() == after, "it does not run")
         self.assertEqual(self.found(), after)
         if after != "missing":
             self.assertEqual(self.status("c"), after)

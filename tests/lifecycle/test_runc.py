@@ -52,7 +52,7 @@ class Runc(LifecycleTest):
         path = f"{self.dir}/{runtime}"
         with open(path + ".out", "w", encoding="utf-8") as out, open(path + ".err", "w", encoding="utf-8") as err:
             done = subprocess.run([program, "--root", self.states[runtime], *words], cwd=self.bundle,
-                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False, timeout=30)
+                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False, timeout=120)
         with open(path + ".out", encoding="utf-8") as out, open(path + ".err", encoding="utf-8") as err:
             return done.returncode, out.read(), err.read()
 

@@ -187,7 +187,7 @@ class State(LifecycleTest):
         self.assertEqual(self.status("c"), "stopped")
         self.bad("container not running", "kill", "c", "KILL")
         self.good("delete", "c")
-        self.assertEqual(process_state(pid), "S")
+        self.wait_asleep(pid)
         os.kill(pid, signal.SIGKILL)
         self.wait_stopped(pid)
 
@@ -221,7 +221,7 @@ class State(LifecycleTest):
                 os.mkdir(f"{self.root}/c", 0o700)
                 pathlib.Path(self.root, "c", "state.json").write_bytes(content.encode("latin-1"))
                 self.check_broken(message)
-        self.assertEqual(process_state(pid), "S")
+        self.wait_asleep(pid)
         self.good("delete", "good")
 
     def check_broken(self, message):
@@ -363,7 +363,7 @@ class State(LifecycleTest):
         self.assertIn("created", self.good("list"))
         self.assertIsNone(start.poll())
         fcntl.flock(lock, fcntl.LOCK_UN)
-        self.assertEqual(start.wait(20), 0)
+        self.assertEqual(start.wait(120), 0)
         start.stderr.close()
         self.assertEqual(self.status("c"), "running")
         os.close(lock)
@@ -378,7 +378,7 @@ class State(LifecycleTest):
                 started = [subprocess.Popen(
                     [self.shimbox, "--root", self.root, *words], stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(count)]
-                return sorted(process.wait(20) for process in started)
+                return sorted(process.wait(120) for process in started)
             self.assertEqual(many("create", "--bundle", self.bundle, "c"), [0, 1, 1, 1])
             pid = self.record("c")["init"]["pid"]
             self.assertEqual(many("start", "c"), [0, 1, 1, 1])
@@ -391,7 +391,7 @@ class State(LifecycleTest):
                  for words in (("create", "--bundle", self.bundle, "c"), ("delete", "--force", "c"),
                                ("start", "c"), ("kill", "c", "9"), ("list",)) * 4]
         for process in mixed:
-            process.wait(30)
+            process.wait(120)
         self.good("delete", "--force", "c")
         self.assertEqual(os.listdir(self.root), [])
 
