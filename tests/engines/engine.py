@@ -5,6 +5,7 @@ Expects $SHIMBOX and $PROBE, and root. Importing it isolates the mounts of this 
 and gives it a /run of its own, where engines leave what cannot be put elsewhere.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -64,17 +65,32 @@ class EngineTest(Folder):
     @classmethod
     def check_left(cls):
         """Engines clean up behind themselves in processes of their own, which may take a moment."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while (processes := cls.processes()) and time.monotonic() < end:
             time.sleep(0.05)
         for pid in processes:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         cgroups = cls.cgroups()
         left = [path for path in cgroups if not cls.engines(os.path.basename(path))]
         for path in sorted(cgroups, reverse=True):
-            os.rmdir(path)
+            cls.remove_cgroup(path)
         states = cls.states()
         assert not (processes or left or states), f"left are {processes}, {left}, {states}"
+
+    @staticmethod
+    def remove_cgroup(path):
+        """Whatever is about to end in there."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return os.rmdir(path)
+            except FileNotFoundError:
+                return None
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     @classmethod
     def engines(cls, name):
@@ -110,7 +126,7 @@ class EngineTest(Folder):
         return [str(path) for name in ("runc", "shimbox", "containerd/runc/*")
                 for path in pathlib.Path("/run").glob(f"{name}/[!.]*")]
 
-    def wait_for(self, condition, what, seconds=30):
+    def wait_for(self, condition, what, seconds=120):
         end = time.monotonic() + seconds
         while not (answer := condition()):
             self.assertLess(time.monotonic(), end, what)
@@ -136,7 +152,7 @@ class Terminal:
     def write(self, text):
         os.write(self.master, text.encode())
 
-    def read_until(self, text, seconds=30):
+    def read_until(self, text, seconds=120):
         """Until it has printed the text, or, for None, until it has ended. Returns all so far."""
         end = time.monotonic() + seconds
         while text is None or text not in self.text:
@@ -157,7 +173,7 @@ class Terminal:
         """Returns its exit code."""
         self.read_until(None)
         os.close(self.master)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 def is_frozen(pid):

@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import json
 import os
+import time
 
 from engine import RUNTIMES, EngineTest, run_quietly
 
@@ -84,9 +85,15 @@ class PodmanTest(EngineTest):
 
     def check_states(self, names, state, code=0):
         """What podman says of them. Returns their pids, 0 for those that have ended."""
-        listed = {c["Names"][0]: c for c in json.loads(self.ask("ps", "--all", "--format=json"))}
-        self.assertEqual([(name, listed[name]["State"], listed[name]["ExitCode"]) for name in names],
-                         [(name, state, code) for name in names])
+        wanted = [(name, state, code) for name in names]
+        # podman's own process that cleans up behind a container may come after what `wait` waits for.
+        for _ in range(60):
+            listed = {c["Names"][0]: c for c in json.loads(self.ask("ps", "--all", "--format=json"))}
+            found = [(name, listed[name]["State"], listed[name]["ExitCode"]) for name in names]
+            if found == wanted:
+                break
+            time.sleep(0.5)
+        self.assertEqual(found, wanted)
         return [listed[name]["Pid"] for name in names]
 
     def wait_logs(self, names, text):

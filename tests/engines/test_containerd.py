@@ -114,7 +114,7 @@ class Containerd(EngineTest):
             cls.call("containers", "rm", name)
         if hasattr(cls, "process"):
             cls.process.terminate()
-            cls.process.wait(timeout=60)
+            cls.process.wait(timeout=120)
 
     def ask(self, *arguments):
         done = self.call(*arguments)

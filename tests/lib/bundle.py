@@ -54,7 +54,7 @@ class Bundle:
         (self.canary / "folder").mkdir()
         self.before = snapshot(self.canary)
         made = subprocess.run([SHIMBOX, "spec", "-o", "-", *options, "--", "/bin/probe", "uid"],
-                              capture_output=True, check=True)
+                              stdout=subprocess.PIPE, check=True)
         self.config = json.loads(made.stdout)
         self.shimbox = SHIMBOX
         self.starter = ()  # a command that starts every run
@@ -90,7 +90,7 @@ class Bundle:
     def command(self, *options):
         return [self.shimbox, "run", "--bundle", str(self.folder), *options]
 
-    def run(self, *program, options=(), before=(), timeout=30, **more):
+    def run(self, *program, options=(), before=(), timeout=120, **more):
         """Run it: with `program` instead of the config's, and options of run."""
         self.write(*program)
         more.setdefault("stdin", subprocess.DEVNULL)
