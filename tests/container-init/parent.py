@@ -13,7 +13,7 @@ import sys
 import time
 
 ANSWERS = {"configured": "begin", "pid": "pid-done", "hooks": "hooks-done", "ready": "run"}
-SECONDS = 30 # nothing here takes longer, or it hangs
+SECONDS = 120 # nothing here takes longer, or it hangs
 
 
 class Parent:

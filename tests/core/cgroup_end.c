@@ -90,7 +90,7 @@ static void make_pair(struct pair *pair)
     assert_int_equal(cgroup_find(&pair->cgroup, process_directory, name), 0);
     pair->pids[1] = start_in(pair->cgroup.path, &pair->sockets[1]);
     /* Both are there. */
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 6000; i++) {
         text_free(&pids);
         assert_int_equal(cgroup_processes(&pair->cgroup, &pids), 0);
         if (pids.data && strchr(pids.data, '\n') != strrchr(pids.data, '\n'))
@@ -143,7 +143,7 @@ static void frozen_and_thawed(void **state)
     (void)state;
     make_pair(&pair);
     assert_int_equal(is_frozen(&pair.cgroup), 0);
-    assert_int_equal(cgroup_freeze(&pair.cgroup, 10000), 0);
+    assert_int_equal(cgroup_freeze(&pair.cgroup, 60000), 0);
     assert_int_equal(is_frozen(&pair.cgroup), 1);
     for (int i = 0; i < 2; i++) {
         struct pollfd answer = {.fd = pair.sockets[i], .events = POLLIN};
@@ -151,14 +151,14 @@ static void frozen_and_thawed(void **state)
         assert_int_equal(write(pair.sockets[i], &byte, 1), 1);
         assert_int_equal(poll(&answer, 1, 50), 0);
     }
-    assert_int_equal(cgroup_thaw(&pair.cgroup, 10000), 0);
+    assert_int_equal(cgroup_thaw(&pair.cgroup, 60000), 0);
     assert_int_equal(is_frozen(&pair.cgroup), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(read(pair.sockets[i], &byte, 1), 1);
         kill(pair.pids[i], SIGTERM);
     }
     check_signal(&pair, SIGTERM);
-    assert_int_equal(cgroup_wait(&pair.cgroup, 10000), 0);
+    assert_int_equal(cgroup_wait(&pair.cgroup, 60000), 0);
     end_pair(&pair);
 }
 
@@ -183,13 +183,13 @@ static void frozen_ones_are_killed(void **state)
 
     (void)state;
     make_pair(&pair);
-    assert_int_equal(cgroup_freeze(&pair.cgroup, 10000), 0);
+    assert_int_equal(cgroup_freeze(&pair.cgroup, 60000), 0);
     /* As before Linux 5.14. */
     assert_int_equal(cgroup_signal(&pair.cgroup, SIGKILL), 0);
     check_signal(&pair, SIGKILL);
     end_pair(&pair);
     make_pair(&pair);
-    assert_int_equal(cgroup_freeze(&pair.cgroup, 10000), 0);
+    assert_int_equal(cgroup_freeze(&pair.cgroup, 60000), 0);
     end_pair(&pair);
     check_signal(&pair, SIGKILL);
 }

@@ -81,7 +81,7 @@ class Fault(unittest.TestCase):
     def drop_cgroups(cls):
         """Those of a run that was killed: the next one has nothing to do with them."""
         for folder in sorted(cgroups(cls.cgroup), reverse=True):
-            for _ in range(1000):
+            for _ in range(6000):
                 if "populated 0" in pathlib.Path(folder, "cgroup.events").read_text():
                     break
                 time.sleep(0.01)
@@ -140,7 +140,7 @@ class Fault(unittest.TestCase):
         return [*before, shimbox, "--log", str(self.log), "--log-format", "json",
                 "--root", str(self.states), *more, run, *rest, *options, "fault-test"]
 
-    def run_faulty(self, before=(), *program, timeout=60 if DEBUG else 20, more=(), options=(), **arguments):
+    def run_faulty(self, before=(), *program, timeout=120, more=(), options=(), **arguments):
         """Run the program (by default: probe uid), with a command before it."""
         self.bundle.write(*(program or ("/bin/probe", "uid")))
         self.log.unlink(missing_ok=True)
@@ -167,7 +167,7 @@ class Fault(unittest.TestCase):
         return set(listed.split()) - self.spared
 
     def wait_for_children(self):
-        end = time.monotonic() + 3
+        end = time.monotonic() + 60
         while children := self.children():
             for pid in children:
                 os.waitpid(int(pid), os.WNOHANG)

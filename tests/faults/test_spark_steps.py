@@ -39,7 +39,7 @@ class Steps(SparkTest):
         trace, report = pathlib.Path(self.dir, "trace"), pathlib.Path(self.dir, "report")
         command = self.command(f"--scratch {self.scratch}", "/bin/sh", "-c", "cat; echo err >&2; mkdir -p /a/b")
         done = subprocess.run([STEPPER, report, trace, point, action, command[0], f"--trace={trace}", *command[1:]],
-                              input=b"in\n", capture_output=True, check=False, timeout=30)
+                              input=b"in\n", capture_output=True, check=False, timeout=120)
         found = Report(report, self.table)
         report.unlink()
         trace.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ class Steps(SparkTest):
 
     def wait_for_children(self):
         listed = pathlib.Path(f"/proc/self/task/{os.getpid()}/children")
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while children := listed.read_text().split():
             for pid in children:
                 os.waitpid(int(pid), os.WNOHANG)

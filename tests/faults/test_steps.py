@@ -425,7 +425,7 @@ class Steps:
 
     def delete_by_force(self):
         done = subprocess.run([self.bundle.shimbox, "--root", self.states, "delete", "--force", "fault-test"],
-                              capture_output=True, check=False, timeout=60)
+                              capture_output=True, check=False, timeout=120)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
 
     def check_killed(self, *but):

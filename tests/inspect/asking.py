@@ -28,7 +28,7 @@ def call(*arguments, before=(), **keywords):
     """inspect with these arguments, started by the command `before`; (status, stdout, stderr)."""
     done = subprocess.run([*before, SHIMBOX, "inspect", *map(str, arguments)], text=True,
                           stdin=keywords.pop("stdin", subprocess.DEVNULL),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **keywords)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **keywords)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -40,7 +40,7 @@ class Subject:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def read(self, name):
         return pathlib.Path(f"/proc/{self.pid}/{name}").read_text()

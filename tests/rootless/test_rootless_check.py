@@ -96,7 +96,7 @@ class Case(unittest.TestCase):
 
     def run_as(self, command, status=None):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=60, check=False, cwd="/")
+                              timeout=120, check=False, cwd="/")
         done.stderr = NOISE.sub("", done.stderr)
         if status is not None:
             self.assertEqual(done.returncode, status, done)
@@ -142,7 +142,7 @@ class Case(unittest.TestCase):
             for name in ("uid_map", "gid_map"):
                 pathlib.Path(f"/proc/{child.pid}/{name}").write_text(lines)
             # The shell was started without ids; it becomes root by its new map.
-            said = child.communicate("go\n", timeout=60)[0]
+            said = child.communicate("go\n", timeout=120)[0]
             return child.returncode, said
 
     def script(self, text):
@@ -418,11 +418,11 @@ class Causes(Case):
         command = self.as_user(str(self.binary), "rootless-check", "--json", PATH=path)
         command[command.index("env")] = "/usr/bin/env"
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL) as child:
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while not (self.folder / "started").exists() and time.monotonic() < end:
                 time.sleep(0.01)
             child.send_signal(signal.SIGKILL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 if not os.waitpid(-1, os.WNOHANG)[0]:

@@ -78,7 +78,7 @@ class Caller:
         self.text += os.read(self.master, 1 << 16)
         return True
 
-    def expect(self, text, seconds=20):
+    def expect(self, text, seconds=120):
         """Wait until this is shown, and forget everything up to it, which is returned."""
         text = text.encode()
         end = time.monotonic() + seconds
@@ -89,7 +89,7 @@ class Caller:
         before, _, self.text = self.text.partition(text)
         return before.decode(errors="replace")
 
-    def finish(self, seconds=20):
+    def finish(self, seconds=120):
         """Wait for the end; returns the exit code, and what was shown last."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:
@@ -110,6 +110,6 @@ class Caller:
 def run_before_terminal(command, **more):
     """Run it to its end; returns its exit code and the text on the terminal, newlines undone."""
     with Caller(command, **more) as caller:
-        code, text = caller.finish(60)
+        code, text = caller.finish()
         assert caller.modes() == caller.before, "the terminal is not as it was"
         return code, text.replace("\r\n", "\n")

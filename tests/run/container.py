@@ -73,7 +73,7 @@ def parse_facts(text):
 
 def host_facts(*facts):
     """What the probe says outside of any container."""
-    return parse_facts(subprocess.run([PROBE, *facts], capture_output=True, text=True, check=True).stdout)
+    return parse_facts(subprocess.run([PROBE, *facts], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 class Result:
@@ -154,12 +154,10 @@ class ContainerTest(unittest.TestCase):
         self.before = self.left_over()
 
     def tearDown(self):
-        after = self.left_over()
-        for _ in range(30):
-            if after == self.before:
-                return
+        # What is about to end may take long where much else runs; that it ends counts.
+        end = time.monotonic() + 60
+        while (after := self.left_over()) != self.before and time.monotonic() < end:
             time.sleep(0.1)
-            after = self.left_over()
         self.assertEqual(after, self.before, "left behind")
 
     def left_over(self):
@@ -253,7 +251,7 @@ class ContainerTest(unittest.TestCase):
         return subprocess.Popen(
             [*prefix, self.shimbox, "run", "--config", file.name, *options], text=True, **more)
 
-    def finish(self, process, seconds=30):
+    def finish(self, process, seconds=120):
         """Wait for it."""
         try:
             stdout, stderr = process.communicate(timeout=seconds)
@@ -282,7 +280,7 @@ class ContainerTest(unittest.TestCase):
         self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
         return result
 
-    def wait_for(self, condition, what, seconds=10):
+    def wait_for(self, condition, what, seconds=60):
         """Until condition() is true."""
         end = time.monotonic() + seconds
         while not condition():

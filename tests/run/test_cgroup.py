@@ -27,13 +27,18 @@ def old_controllers():
     return {name for line in lines for name in line[1].split(",") if name and "=" not in name}
 
 
+def is_empty(path):
+    """No process is in it or below, nor is one about to end there."""
+    return "populated 0" in (path / "cgroup.events").read_text()
+
+
 def remove(path):
     """A cgroup with all below, and whatever runs there."""
     if not path.exists():
         return
     (path / "cgroup.kill").write_text("1")
-    for _ in range(1000):
-        if "populated 0" in (path / "cgroup.events").read_text():
+    for _ in range(6000):
+        if is_empty(path):
             break
         time.sleep(0.01)
     for folder, _, _ in os.walk(path, topdown=False):
@@ -132,6 +137,7 @@ class Cgroup(Containers):
             self.assertIn(f"\n0::{self.name}{found}\n", f"\n{text}")
         # Killed, it has left its cgroup behind; the next one of that name takes it away.
         self.assertTrue((self.top / "outer/an-id").exists())
+        self.wait_for(lambda: is_empty(self.top / "outer/an-id"), "its program goes on")
         config = self.limited(self.OWN, path="", host=True)
         self.assertEqual(self.own_cgroup(config, "an-id", prefix=outer), f"{self.name}/outer/an-id")
         self.assertFalse((self.top / "outer/an-id").exists())
@@ -198,6 +204,7 @@ class Cgroup(Containers):
         self.assertIsNone(process.poll())
         process.kill()
         process.wait()
+        self.wait_for(lambda: is_empty(self.top / "a"), "its process goes on")
         self.ask(self.limited("uid"))
         self.keep_top()
 

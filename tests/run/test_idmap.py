@@ -162,7 +162,7 @@ class Idmap(Fixture):
                 self.assertLessEqual({"nodev", "idmapped"}, set(facts["mount:/mnt.options"].split(",")))
 
     def test_joined_user_namespace(self):
-        other = subprocess.Popen(["unshare", "--user", "sleep", "60"])
+        other = subprocess.Popen(["unshare", "--user", "sleep", "1000"])
         try:
             self.wait_for(lambda: os.readlink(f"/proc/{other.pid}/ns/user") != os.readlink("/proc/self/ns/user"),
                           "no user namespace")

@@ -135,7 +135,7 @@ class Nested(ContainerTest):
         config["root"] = {"path": self.rootfs}
         pathlib.Path(f"{bundle}/config.json").write_text(json.dumps(self.bring_shimbox(config)))
         done = subprocess.run(["runc", "--root", f"{bundle}/state", "run", "-b", bundle, "nested"],
-                              capture_output=True, text=True, check=False, timeout=60)
+                              capture_output=True, text=True, check=False, timeout=120)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
         self.assertIn("uid=0\n", done.stdout)
         self.assertIn("pid=1\n", done.stdout)

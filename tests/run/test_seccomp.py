@@ -84,7 +84,7 @@ class Seccomp(ContainerTest):
         if runtime == "crun":
             command = ["unshare", "-m", "sh", "-c", CGROUP2, "sh", *command]
         done = subprocess.run(command, input="", capture_output=True, text=True, check=False,
-                              timeout=30)
+                              timeout=120)
         (bundle / "config.json").unlink()
         bundle.rmdir()
         return done

@@ -31,7 +31,7 @@ class Agent(threading.Thread):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.bind(path)
         self.socket.listen()
-        self.socket.settimeout(20)
+        self.socket.settimeout(120)
         os.chmod(path, 0o777)
         self.error = None
         self.start()
@@ -68,7 +68,7 @@ class Agent(threading.Thread):
         poll = select.poll()
         poll.register(listener, select.POLLIN)
         while True:
-            events = poll.poll(20000)
+            events = poll.poll(120000)
             if not events or events[0][1] & (select.POLLHUP | select.POLLERR):
                 return
             notice = bytearray(NOTICE.size)
@@ -87,7 +87,8 @@ class Agent(threading.Thread):
 
     def end(self):
         self.socket.close()
-        self.join(30)
+        self.join(120)
+        assert not self.is_alive(), "the agent goes on"
         if self.error:
             raise self.error
 

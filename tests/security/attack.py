@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
@@ -69,6 +70,13 @@ class Attack(unittest.TestCase):
         self.bundle.remove()
         self.assertEqual(host_sysctls(), self.sysctls)
         self.assertFalse(changes, "the canary was changed")
+
+    @staticmethod
+    def rounds(exchange):
+        """As long as a race is to last: some time, in which names must have been exchanged, though."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end or (exchange.count <= 100 and time.monotonic() < end + 60):
+            yield
 
     def check_refused(self, done, *words, code=1):
         self.assertEqual(done.returncode, code, done)

@@ -68,7 +68,7 @@ class Privileges(Attack):
         for name in ("etc/passwd", "etc/group"):
             with open(self.rootfs / name, "w", encoding="ascii") as file:
                 file.truncate(1 << 30)
-        done = self.bundle.run("/bin/probe", "uid", timeout=60,
+        done = self.bundle.run("/bin/probe", "uid", timeout=120,
                                before=["prlimit", "--as=67108864"] if "debug" not in SHIMBOX
                                else [])
         self.assertEqual(self.check_runs(done).splitlines()[0], "uid=0")
@@ -91,7 +91,7 @@ class Privileges(Attack):
         done = subprocess.run(
             ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
              str(public), "run", "--bundle", str(self.bundle.folder)],
-            capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL)
+            capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL)
         self.assertIn("setgroups:0=EPERM", done.stdout.splitlines(), done)
 
     def test_bwrap_2016_8659_set_uid_and_file_capabilities(self):
@@ -206,12 +206,12 @@ class Descriptors(Attack):
         self.bundle.write("/bin/sh", "-c", "export PATH=/bin; " + script)
         (self.rootfs / "bin/seq").symlink_to("busybox")
         done = subprocess.run([copy, "run", "--bundle", self.bundle.folder], capture_output=True,
-                              text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+                              text=True, check=False, timeout=120, stdin=subprocess.DEVNULL)
         self.assertEqual(done.stdout, "done\n", done)
         for program in (["/proc/self/exe", "--version"], ["/proc/self/exe"]):
             self.bundle.write(*program)
             subprocess.run([copy, "run", "--bundle", self.bundle.folder], capture_output=True,
-                           check=False, timeout=60, stdin=subprocess.DEVNULL)
+                           check=False, timeout=120, stdin=subprocess.DEVNULL)
         self.assertEqual(hashlib.sha256(copy.read_bytes()).hexdigest(), before)
 
     def test_docker_cp_2019_14271_nothing_of_the_image_runs_outside(self):
@@ -238,7 +238,7 @@ class Neighbours(Attack):
              *self.bundle.command()],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL)
-        out, _ = outer.communicate(timeout=30)
+        out, _ = outer.communicate(timeout=120)
         self.assertNotIn("hurt", out)
         self.assertIn("code", out)
 
@@ -290,7 +290,7 @@ class Neighbours(Attack):
         """Others may neither list nor enter what there is of a running container."""
         states = self.bundle.folder / "states"
         before = set(pathlib.Path("/proc/net/unix").read_text().split())
-        self.bundle.write("/bin/probe", "print=ready", "sleep=5000")
+        self.bundle.write("/bin/probe", "print=ready", "sleep=500000")
         command = [SHIMBOX, "--root", str(states), *self.bundle.command()[1:], "watched"]
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         try:
@@ -326,7 +326,7 @@ class Neighbours(Attack):
             for i in range(20 if not FULL else 500):
                 self.check_runs(self.bundle.run("/bin/probe", "uid", before=slow if i % 2 else []))
         finally:
-            out, err = hunter.communicate(timeout=30)
+            out, err = hunter.communicate(timeout=120)
         self.assertEqual((out, err), ("done\n", ""))
 
 

@@ -105,7 +105,7 @@ class Quantity(unittest.TestCase):
             self.assertEqual(run_spec("--memory", f"1e{exponent}", "-o", "-").returncode, 2)
             resources = make_spec("--memory", f"1e-{exponent}")["linux"]["resources"]
             self.assertEqual(resources["memory"]["limit"], 1)
-            self.assertLess(time.monotonic() - start, 5)
+            self.assertLess(time.monotonic() - start, 60)
 
     def test_the_two_kinds_of_mistake(self):
         for text in ("1K", "12m5", "1e", "1Kii", "1ki"):

@@ -61,7 +61,7 @@ class Runtimes(unittest.TestCase):
                 input="",
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
             self.assertEqual((done.returncode, done.stderr), (0, ""), (runtime, arguments))
@@ -117,7 +117,7 @@ class Runtimes(unittest.TestCase):
                     input="",
                     capture_output=True,
                     text=True,
-                    timeout=60,
+                    timeout=120,
                     check=False,
                 )
                 self.assertEqual((done.returncode, done.stderr), (0, ""), more)

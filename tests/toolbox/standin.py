@@ -63,7 +63,7 @@ class StandIn(unittest.TestCase):
             more["preexec_fn"] = self.user.preexec
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("cwd", "/")
-        more.setdefault("timeout", 20)
+        more.setdefault("timeout", 120)
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/"}
         environment.update(more.pop("env", {}))
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True,

@@ -31,7 +31,7 @@ def remove(path):
     if not path.exists():
         return
     (path / "cgroup.kill").write_text("1")
-    for _ in range(1000):
+    for _ in range(6000):
         if "populated 0" in (path / "cgroup.events").read_text():
             break
         time.sleep(0.01)

@@ -161,7 +161,7 @@ class Unshare(StandIn):
         for options in (["--kill-child"], ["--kill-child=TERM"], ["--fork", "--kill-child=9"]):
             with self.subTest(options):
                 process = subprocess.Popen(
-                    [self.shimbox, "unshare", *options, "--", "sh", "-c", "echo $$; exec sleep 100"],
+                    [self.shimbox, "unshare", *options, "--", "sh", "-c", "echo $$; exec sleep 1000"],
                     stdout=subprocess.PIPE, text=True)
                 pid = int(process.stdout.readline())
                 process.kill()
@@ -170,7 +170,7 @@ class Unshare(StandIn):
                 self.wait_until_gone(pid)
 
     def wait_until_gone(self, pid):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
@@ -196,7 +196,7 @@ class Unshare(StandIn):
             stdout=subprocess.PIPE, text=True)
         self.assertEqual(process.stdout.readline(), "ready\n")
         process.send_signal(signal.SIGTERM)
-        self.assertEqual((process.stdout.read(), process.wait(timeout=10)), ("told\n", 7))
+        self.assertEqual((process.stdout.read(), process.wait(timeout=120)), ("told\n", 7))
         process.stdout.close()
 
     def test_failures(self):

