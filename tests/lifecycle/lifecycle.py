@@ -90,6 +90,16 @@ class LifecycleTest(ContainerTest):
         self.assertRegex(result.stderr, rf"^shimbox {arguments[0]}: ")
         return result
 
+    def begin_quietly(self, *words, prefix=(), **more):
+        """A command whose streams are kept open by what it starts. It must succeed and say nothing."""
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
+        with open(f"{self.dir}/said", "w+", encoding="utf-8") as said:
+            done = subprocess.run([*prefix, self.shimbox, "--root", self.root, *words], stdout=subprocess.DEVNULL,
+                                  stderr=said, text=True, check=False, timeout=120, **more)
+            said.seek(0)
+            self.assertEqual((done.returncode, said.read()), (0, ""))
+
     def create(self, name, *options, output=None, **more):
         """Create it; what its program writes goes to a file. Returns its pid."""
         # The container has these as well, and keeps them open: so no pipe, whose end would not come.

@@ -191,10 +191,7 @@ class Exec(LifecycleTest):
         """The config that the container was made of is found, wherever it came from."""
         config = self.config("sigwait")
         config["process"]["env"] = ["FROM=stdin"]
-        # No pipe, which the container would keep open.
-        subprocess.run([self.shimbox, "--root", self.root, "run", "-d", "--config", "-", "c"],
-                       input=json.dumps(config), text=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=120, check=True)
+        self.begin_quietly("run", "-d", "--config", "-", "c", input=json.dumps(config))
         self.assertEqual(self.ask("env")["env.FROM"], "stdin")
 
     def test_bad_usage(self):
@@ -218,9 +215,7 @@ class Exec(LifecycleTest):
         pid = self.running()
         first = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1]
         pid_file = f"{self.dir}/exec.pid"
-        with open(os.devnull, "r+b") as null:
-            subprocess.run([self.shimbox, "--root", self.root, "exec", "-d", "--pid-file", pid_file, "c", PROBE,
-                            "sigwait"], stdin=null, stdout=null, stderr=null, check=True, timeout=120)
+        self.begin_quietly("exec", "-d", "--pid-file", pid_file, "c", PROBE, "sigwait")
         other = int(pathlib.Path(pid_file).read_text())
         self.assertTrue(first.startswith("0::"), first)
         self.assertEqual(pathlib.Path(f"/proc/{other}/cgroup").read_text().splitlines()[-1], first)
@@ -231,10 +226,7 @@ class Exec(LifecycleTest):
     def cgroup_of(self, *arguments, **more):
         """The cgroup of version 2 of a program that is executed so, as the host sees it."""
         pid_file = f"{self.dir}/exec.pid"
-        with open(os.devnull, "r+b") as null:
-            subprocess.run([*more.get("prefix", ()), self.shimbox, "--root", self.root, "exec", "-d", "--pid-file",
-                            pid_file, *arguments, "c", PROBE, "sigwait"], stdin=null, stdout=null, stderr=null,
-                           check=True, timeout=120)
+        self.begin_quietly("exec", "-d", "--pid-file", pid_file, *arguments, "c", PROBE, "sigwait", **more)
         pid = int(pathlib.Path(pid_file).read_text())
         found = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1]
         os.kill(pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import tempfile
@@ -326,7 +327,12 @@ class Terminal(ContainerTest):
         self.assertTrue(result.stdout == 20 * data)
 
     def test_slow_reader(self):
-        """The last output is not lost when nobody reads it until the program has ended."""
+        """The last output is not lost when nobody reads it until the program has ended, nor what it has to
+        wait with."""
+        process, reader = self.start_blocked("seq 2000; echo end; exit 3")
+        with os.fdopen(os.dup(reader)) as output:
+            self.assertEqual(output.read().splitlines(), [*map(str, range(1, 2001)), "end"])
+        self.assertEqual(self.finish(process).status, 3)
         config = self.shell("seq 30000 & wait; echo end; exit 3")
         process = self.start(config, stdin=subprocess.PIPE)
         time.sleep(0.5)
@@ -335,6 +341,18 @@ class Terminal(ContainerTest):
         self.assertEqual(result.status, 3)
         self.assertEqual(result.stdout.splitlines(), [*map(str, range(1, 30001)), "end"])
         self.assertLess(os.times().children_system - usage.children_system, 5)
+
+    def start_blocked(self, script):
+        """A program that has ended, after more than shimbox can write. Returns the process, and the pipe."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, 1031, 4096)  # F_SETPIPE_SZ
+        process = self.start(self.shell(script), stdin=subprocess.PIPE, stdout=writer)
+        os.close(writer)
+        # shimbox has heard of its end when it has no child any more.
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        self.wait_for(lambda: select.select([reader], [], [], 0)[0] and not children.read_text(), "it does not end")
+        return process, reader
 
     def test_large_input(self):
         config = self.shell("stty raw -echo; echo up; head -c 3000000 | md5sum")
@@ -376,18 +394,11 @@ class Terminal(ContainerTest):
 
     def test_blocked_output_can_be_ended(self):
         """The program has ended, and nobody reads what it wrote: more than a pipe takes."""
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        fcntl.fcntl(writer, 1031, 4096)  # F_SETPIPE_SZ
-        process = self.start(self.shell("seq 2000"), stdin=subprocess.PIPE, stdout=writer)
-        os.close(writer)
+        process, reader = self.start_blocked("seq 2000")
         self.assertEqual(os.read(reader, 2), b"1\n")
-        # The program's end has been heard of when it is nobody's child any more. Once, for while that one
-        # ends the signal has its own effect.
-        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        self.wait_for(lambda: not children.read_text(), "the program does not end")
         time.sleep(0.1)
         self.assertIsNone(process.poll())
+        # Once, for while shimbox ends the signal has its own effect.
         process.terminate()
         self.assertEqual(self.finish(process).status, 0)
 
