@@ -21,7 +21,7 @@ setup() {
 @test "bench measures floor and peers, names missing ones, leaves nothing" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=2 RUNS=2 MANY=10 TOOLS="$tools" OUTPUT="$output" SHIMBOX=/nonexistent/shimbox tests/bench/run.sh
+    run_split env ROUNDS=2 RUNS=2 WARMUP=0 MANY=10 TOOLS="$tools" OUTPUT="$output" SHIMBOX=/nonexistent/shimbox tests/bench/run.sh
     assert_status 0
     [[ $stdout == *"  floor --seal"* && $stdout == *"  empty program"* ]] || { show_run; false; }
     [[ $stdout == *"not measured: shimbox: /nonexistent/shimbox is not built"* ]]
@@ -95,8 +95,8 @@ setup() {
 @test "bench measures growing containers, single steps and the trace, all rows" {
     leak_snapshot
     cd "$project_root"
-    run_split env ROUNDS=1 RUNS=2 SCALE_ROUNDS=1 LIFECYCLE_ROUNDS=1 MANY=10 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 \
-        SPARK_ROUNDS=1 SPARK_CALLS=2 SMALLEST="${TEST_FULL:-0}" NO_TRACE=build/shimbox \
+    run_split env ROUNDS=1 RUNS=2 WARMUP=0 SCALE_ROUNDS=1 MOST=200 LIFECYCLE_ROUNDS=1 MANY=10 TOOLBOX_ROUNDS=1 BOOT_ROUNDS=1 \
+        SPARK_ROUNDS=1 SPARK_SINGLES=1 SPARK_CALLS=2 SMALLEST="${TEST_FULL:-0}" NO_TRACE=build/shimbox \
         TOOLS="$tools" OUTPUT="$output" tests/bench/run.sh
     assert_status 0
     for row in mounts:5 ranges:3 devices:4 masked-files:4 masked-folders:4 readonly-paths:4; do

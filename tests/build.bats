@@ -18,6 +18,20 @@ copy_tree() {
     tar -c --exclude=./build --exclude=./.git . | tar -x -C "$1"
 }
 
+# write_compiler COMMAND: a compiler that has the objects of core/linux, core/oci and core/container from
+# here, which take it most of a minute; all else is COMMAND's. In the full tier it compiles these too.
+write_compiler() {
+    cat <<END
+#!/bin/sh
+case "${TEST_FULL:-} \$* " in
+" "*" -c core/linux/"* | " "*" -c core/oci/"* | " "*" -c core/container/"*)
+    for object; do :; done
+    exec cp "$project_root/build/obj/\${object#build/obj/}" "\$object" ;;
+esac
+exec $1 "\$@"
+END
+}
+
 # record_calls NAME...: commands of these names only leave their name in $calls, and fail.
 record_calls() {
     local name
@@ -63,9 +77,8 @@ check_form() {
 
 @test "what starts need lies together: the names in layout.ld are those of the code" {
     names=$(sed -n 's/^ *\*\(.*\.o\)(\(\.text[^)]*\))$/\1 \2/p' layout.ld | grep -E '^(core|applets)/' | sort)
-    there=$(cd build/obj && cut -d" " -f1 <<<"$names" | sort -u | while read -r file; do
-        [ ! -e "$file" ] || readelf -SW "$file" | sed -n "s|^.* \(\.text[^ ]*\) .*|$file \1|p"
-    done | sort)
+    there=$(cd build/obj && find core applets -name '*.o' -exec readelf -SW {} + |
+        sed -nE '/^File: /{s///;h}; /^.* (\.text[^ ]*) .*/{s//\1/;G;s/(.*)\n(.*)/\2 \1/p}' | sort)
     [ "$(wc -l <<<"$names")" -gt 200 ]
     stale=$(comm -23 <(echo "$names") <(echo "$there"))
     # It is written anew by `make layout`, when many are.
@@ -89,16 +102,31 @@ check_form() {
     run -1 grep -aF "$project_root" build/shimbox
 }
 
-@test "another directory, umask, locale and time zone give the same bytes" {
+# what_apt_knows: files of apt and dpkg with their sizes and times.
+what_apt_knows() {
+    find /etc/apt /var/lib/apt /var/lib/dpkg/arch /var/lib/dpkg/status -printf '%p %s %T@\n' \
+        2>/dev/null | sort
+}
+
+@test "another directory, umask, locale and time zone give the same bytes, without touching the user's apt" {
     other="$BATS_TEST_TMPDIR/quite another/directory"
     other=${other// /-}
     copy_tree "$other"
-    mkdir -p "$other/build/deps"
-    cp -r build/deps/sources "$other/build/deps/"
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    write_compiler "$(command -v gcc)" >"$BATS_TEST_TMPDIR/bin/gcc"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/gcc"
+    # So that what is compiled there tells of what is not: no object holds where or when it was made.
+    run -1 grep -rnE '__(BASE_)?FILE__|__DATE__|__TIME(STAMP)?__|__builtin_(FILE|LINE)|<assert.h>' core applets
+    before=$(what_apt_knows)
     cd "$other"
     umask 077
-    run_split env LC_ALL=C.UTF-8 TZ=Asia/Tokyo JOBS=1 ./build.sh
+    run_split env PATH="$BATS_TEST_TMPDIR/bin:$PATH" LC_ALL=C.UTF-8 TZ=Asia/Tokyo JOBS=1 ./build.sh
     assert_status 0
+    assert_stderr_has "source packages of json-c"
+    [ -e build/deps/sources/json-c/json_tokener.h ]
+    [ -e build/deps/sources/libcap-ng/src/cap-ng.h ]
+    [ -e build/deps/sources/libseccomp/src/syscalls.csv ]
+    diff <(echo "$before") <(what_apt_knows)
     cmp build/shimbox "$project_root/build/shimbox"
 }
 
@@ -157,22 +185,15 @@ ordinary_user_without_packages() {
 }
 
 # system_of_musl COMMAND: a system without apt whose compiler's libc is musl (the wrapper of build/deps).
-# Of core/oci and core/container it has the objects that are there, for these take it half a minute,
-# and go through the compiler as all others do.
 system_of_musl() {
     record_calls cmake
     link_tools ar as chmod cp env find gcc grep id ld ln rm sort tail tar tr
     copy_tree "$out"
-    cat >"$shims/cc" <<END
-#!/bin/sh
-[ "\$1" != -dumpmachine ] || { echo x86_64-alpine-linux-musl; exit; }
-case " \$* " in
-*" -c core/oci/"* | *" -c core/container/"*)
-    for object; do :; done
-    exec cp "$project_root/build/obj/\${object#build/obj/}" "\$object" ;;
-esac
-exec $1 "\$@"
-END
+    {
+        echo '#!/bin/sh'
+        echo '[ "$1" != -dumpmachine ] || { echo x86_64-alpine-linux-musl; exit; }'
+        write_compiler "$1"
+    } >"$shims/cc"
     chmod 755 "$shims/cc"
     cd "$out" || return 1
 }
@@ -332,25 +353,6 @@ END
     cmp "$tree/build/shimbox-$version.tar.gz" "$BATS_TEST_TMPDIR/first.tar.gz"
     diff <(tar -tf "$archive" | grep -v '/$' | sort) \
         <(tar -tf "$BATS_TEST_TMPDIR/first.tar.gz" | grep -v '/$' | sort)
-}
-
-# what_apt_knows: files of apt and dpkg with their sizes and times.
-what_apt_knows() {
-    find /etc/apt /var/lib/apt /var/lib/dpkg/arch /var/lib/dpkg/status -printf '%p %s %T@\n' \
-        2>/dev/null | sort
-}
-
-@test "sources are fetched without touching the user's apt" {
-    copy_tree "$out"
-    before=$(what_apt_knows)
-    cd "$out"
-    mkdir -p build/deps
-    run_split bash -c '. ./build.sh; fetch_sources'
-    assert_status 0
-    [ -e build/deps/sources/json-c/json_tokener.h ]
-    [ -e build/deps/sources/libcap-ng/src/cap-ng.h ]
-    [ -e build/deps/sources/libseccomp/src/syscalls.csv ]
-    diff <(echo "$before") <(what_apt_knows)
 }
 
 @test "the private apt set-up keeps Signed-By and options, drops architectures" {

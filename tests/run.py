@@ -45,7 +45,7 @@ ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "t
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).
 SELDOM_DEBUG = {"chain", "dispatch", "rootless", "run", "test_changes", "test_ends", "test_init", "test_kernel", "test_killed", "test_lifetime", "test_list",
                 "test_mapping", "test_modes", "test_mount_options", "test_nested", "test_paths", "test_podman", "test_process",
-                "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_setpriv",
+                "test_program", "test_quantity", "test_requests", "test_rootless_check", "test_seccomp", "test_setpriv",
                 "test_spark_steps", "test_steps", "test_streams"}
 EMULATED = {"test_spec"}
 # Files whose commands may be searched for leaks (see tests/debug/sanitizer.c).

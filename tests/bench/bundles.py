@@ -10,11 +10,12 @@ is the same container without the units, so that their price is a difference.
 
 import copy
 import json
+import os
 import pathlib
 import sys
 
 COUNTS = {
-    "mounts": (0, 1, 10, 100, 1000),
+    "mounts": (0, 1, 10, 100, int(os.environ.get("MOST", "1000"))),
     "ranges": (0, 1, 340),
     "devices": (0, 1, 10, 100),
     "masked files": (0, 1, 10, 100),

@@ -135,7 +135,7 @@ compare() {
     done
     for round in $(seq "$rounds"); do
         printf '\rround %d of %d ' "$round" "$rounds" >&2
-        hyperfine -N --style none --warmup 2 --runs "$runs" --export-json "$work/round.$round.json" \
+        hyperfine -N --style none --warmup "${WARMUP:-2}" --runs "$runs" --export-json "$work/round.$round.json" \
             "${arguments[@]}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
     done
     printf '\r' >&2

@@ -21,6 +21,7 @@ import sys
 import tempfile
 
 CALLS = int(os.environ.get("SPARK_CALLS", "100"))
+SINGLES = int(os.environ.get("SPARK_SINGLES", "20"))
 # What it takes where nobody may raise limits, and hybrid cgroups. runc is what it finds first.
 CONTAINERS_CONF = """[containers]
 default_ulimits = []
@@ -94,7 +95,7 @@ def end_podman(work, runroot):
 
 
 def print_single(rounds, times, podman):
-    print(f"\none call of a function: medians of {20 * rounds} runs in ms, podman's of {rounds}; "
+    print(f"\none call of a function: medians of {SINGLES * rounds} runs in ms, podman's of {rounds}; "
           "to shimbox run, crun, podman")
     bases = [times.get("shimbox run"), times.get("crun"), podman.get("podman run --rm")]
     for name, (time, _) in {**times, **podman}.items():
@@ -137,7 +138,7 @@ def main():
     # Podman takes a path of at most 50 characters.
     runroot = tempfile.mkdtemp(prefix="bench-", dir="/tmp")
     try:
-        times = bench.measure(20 * rounds, singles)
+        times = bench.measure(SINGLES * rounds, singles)
         podman = bench.measure(rounds, podman_row(bench, runroot))
     finally:
         end_podman(work, runroot)

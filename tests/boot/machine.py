@@ -37,11 +37,11 @@ def write_initramfs(path, *files):
 class Machine:
     """One that has run. console: all that it said; ended: its emulator ended by itself."""
 
-    def __init__(self, initramfs, words, disk=None, answers=(), counted=False):
+    def __init__(self, initramfs, words, disk=None, answers=(), **more):
         """words: of the kernel's command line. answers: (what to wait for, what to type then).
-        counted: as for boot.emulator()."""
+        more: for boot.emulator()."""
         self.console, self.ended = "", False
-        command = boot.emulator(boot.KERNEL, initramfs, words, 512, counted) + ["-serial", "stdio"]
+        command = boot.emulator(boot.KERNEL, initramfs, words, 512, **more) + ["-serial", "stdio"]
         if disk:
             command += ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

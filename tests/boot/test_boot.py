@@ -19,11 +19,12 @@ OFF, RESTART = "reboot: Power down", "reboot: Restarting system"
 MARK = "this must not run"
 DISK = "shimbox.modules=virtio-blk,,virtio_pci shimbox.device=/dev/vda "
 SHELL = "the machine goes on when it ends"
+ASKED = SHELL + "\n" # then what is typed is not in that line
 
 # name: the words of the kernel's command line, and more for Machine.
 MACHINES = {
     "command": ('"shimbox.run=/bin/busybox sh /commands.sh" shimbox.modules=dummy,loop'
-                " ip=10.9.8.7::10.9.8.1::web:dummy0:off:10.9.8.2 -- --unknown -x", {}),
+                " ip=10.9.8.7::10.9.8.1::web:dummy0:off:10.9.8.2 -- --unknown -x", {"processors": 2}),
     "mistake": (f'shimbox.run="/bin/busybox echo {MARK}" shimbox.rum=x shimbox.exit=reboot'
                 " SHIMBOX_TRACE=/nowhere/trace SHIMBOX_FDS=nonsense", {}),
     "no_command": ("shimbox.run=/bin/none shimbox.exit=halt", {}),
@@ -32,8 +33,8 @@ MACHINES = {
     "overlay": (DISK.replace(" ", ",/overlay.ko ", 1) + "shimbox.overlay shimbox.bundle=bundle",
                 {"disk": True}),
     "debug": (DISK + "shimbox.bundle=/bundle shimbox.debug", {
-        "disk": True, "answers": [(SHELL, "echo typed-$((6 * 7)); exit 5\n"),
-                                  (SHELL, "echo typed-$((7 * 7)); exit 6\n")]}),
+        "disk": True, "answers": [(ASKED, "echo typed-$((6 * 7)); exit 5\n"),
+                                  (ASKED, "echo typed-$((7 * 7)); exit 6\n")]}),
     "interrupt": ('"shimbox.run=/bin/busybox sh /interrupt.sh"', {}),
     "nothing": ("shimbox.debug", {"initramfs": "empty"}),
     "switch_root": (DISK + "shimbox.switch_root=/system rw", {"disk": True}),

@@ -199,7 +199,7 @@ class State(LifecycleTest):
         record = json.loads(text)
 
         def changed(**more):
-            return json.dumps({**record, "id": "c", **more})
+            return json.dumps({**record, "id": "ID", **more})
         cases = {
             "unexpected end": "{", "state.json": "", "not UTF-8": '{"version": "\xff"}',
             "expected an object": "[]", "/version: missing": "{}",
@@ -216,28 +216,43 @@ class State(LifecycleTest):
             "/poststop/0/path": changed(poststop=[{"path": "x"}]),
             "holds more than": changed(bundle="/" + "x" * (5 << 20)),
         }
-        for message, content in cases.items():
-            with self.subTest(message):
-                os.mkdir(f"{self.root}/c", 0o700)
-                pathlib.Path(self.root, "c", "state.json").write_bytes(content.encode("latin-1"))
-                self.check_broken(message)
+        broken = {f"c{i}": message for i, message in enumerate(cases)}
+        for name, message in broken.items():
+            os.mkdir(f"{self.root}/{name}", 0o700)
+            content = cases[message].replace('"id": "ID"', f'"id": "{name}"')
+            pathlib.Path(self.root, name, "state.json").write_bytes(content.encode("latin-1"))
+        self.check_broken(broken)
         self.wait_asleep(pid)
         self.good("delete", "good")
 
-    def check_broken(self, message):
-        self.bad(message, "state", "c")
-        self.bad(message, "kill", "c", "KILL")
-        self.bad(message, "start", "c")
-        self.bad(message, "delete", "c")
-        self.bad("container ID c is in use", "create", "--bundle", self.bundle, "c")
+    def check_broken(self, broken):
+        """broken: the message about each."""
+        for name, message in broken.items():
+            with self.subTest(message):
+                self.bad(message, "state", name)
+                self.bad(message, "kill", name, "KILL")
+                self.bad(message, "start", name)
+                self.bad(f"container ID {name} is in use", "create", "--bundle", self.bundle, name)
+        result = self.shim("delete", *broken)
+        self.assertEqual((result.status, result.stdout), (1, ""))
+        self.check_lines(result.stderr, [f"shimbox delete: .*{re.escape(message)}.*" for message in broken.values()])
         result = self.shim("list")
         self.assertEqual(result.status, 0)
-        self.assertEqual(result.stdout.splitlines()[1].split(), ["c", "0", "broken"])
-        self.assertRegex(result.stderr, r"\Ashimbox list: warning: c: [^\n]*\n\Z")
-        self.assertIn(message, result.stderr)
-        self.assertEqual(json.loads(self.shim("list", "-f", "json").stdout)[0]["status"], "broken")
-        self.good("delete", "--force", "c")
-        self.assertFalse(os.path.exists(f"{self.root}/c"))
+        rows = [line.split() for line in result.stdout.splitlines()[1:]]
+        self.assertEqual([row for row in rows if row[0] != "good"], [[name, "0", "broken"] for name in sorted(broken)])
+        self.check_lines(result.stderr, [f"shimbox list: warning: {name}: .*{re.escape(broken[name])}.*"
+                                         for name in sorted(broken)])
+        listed = {entry["id"]: entry["status"] for entry in json.loads(self.shim("list", "-f", "json").stdout)}
+        self.assertEqual([listed[name] for name in broken], ["broken"] * len(broken))
+        self.good("delete", "--force", *broken)
+        for name in broken:
+            self.assertFalse(os.path.exists(f"{self.root}/{name}"))
+
+    def check_lines(self, text, patterns):
+        """One line for each, and no other."""
+        self.assertEqual(len(text.splitlines()), len(patterns), text)
+        for line, pattern in zip(text.splitlines(), patterns):
+            self.assertRegex(line, rf"\A{pattern}\Z")
 
     def test_not_ours(self):
         """A record that somebody else could have written: by owner, mode, kind; and a directory."""
@@ -259,7 +274,7 @@ class State(LifecycleTest):
             with self.subTest(make):
                 os.mkdir(f"{self.root}/c", 0o700)
                 make(f"{self.root}/c/state.json")
-                self.check_broken(message)
+                self.check_broken({"c": message})
         self.assertTrue(os.path.exists(other))
         self.good("delete", "good")
         # The root of all.

@@ -136,6 +136,10 @@ def list_files(names):
         if folder not in folders:
             folders[folder] = os.path.realpath(folder)
         paths.add(os.path.join(folders[folder], name).lstrip("/"))
+    # What Python's installation compiled is in no list; without it each start there compiles anew.
+    for path in [path for path in paths if path.endswith(".py")]:
+        folder, name = os.path.split(f"/{path}")
+        paths |= {str(found)[1:] for found in pathlib.Path(folder, "__pycache__").glob(f"{name[:-3]}.*.pyc")}
     paths.discard("")
     paths |= {p.lstrip("/") for p in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(p)}
     # Of each alternative (awk), the second line names the link that no package has in its list.
