@@ -79,17 +79,6 @@ static int check_program(const struct function *function, const struct function_
                : fail_config("/args", "no program to run");
 }
 
-/* How long the set-up took is nobody's business. */
-static int ready(void *context)
-{
-    struct calling *calling = context;
-    if (!calling->call.arrive)
-        return DRIVER_GO;
-    calling->waiting = true;
-    calling->deadline = 0;
-    return DRIVER_LATER;
-}
-
 static int arrive(struct calling *calling)
 {
     struct function_call *call = &calling->call;
@@ -106,6 +95,19 @@ static int arrive(struct calling *calling)
     if (result == 0)
         result = late_write(function->late, find_program(function, call), call->env);
     return result < 0 ? result : DRIVER_GO;
+}
+
+/* How long the set-up took is nobody's business. */
+static int ready(void *context)
+{
+    struct calling *calling = context;
+    if (!calling->call.arrive)
+        return DRIVER_GO;
+    if (calling->call.requests < 0)
+        return arrive(calling);
+    calling->waiting = true;
+    calling->deadline = 0;
+    return DRIVER_LATER;
 }
 
 /* ---- while it runs ---- */
@@ -187,23 +189,6 @@ static int make_streams(struct calling *calling)
 
 /* ---- a call ---- */
 
-/* Of two entries for one variable the later one counts. */
-static int add_env(const char **env, char **more, const char ***all)
-{
-    size_t count = 0;
-    size_t added = 0;
-    while (env[count])
-        count++;
-    while (more[added])
-        added++;
-    *all = malloc((count + added + 1) * sizeof(**all));
-    if (!*all)
-        return fail(ENOMEM, "cannot make the environment");
-    memcpy(*all, env, count * sizeof(*env));
-    memcpy(*all + count, more, (added + 1) * sizeof(*more));
-    return 0;
-}
-
 static int open_late(struct function *function)
 {
     if (!function->late)
@@ -215,22 +200,16 @@ static int run(struct calling *calling, const char *scratch)
 {
     struct function *function = calling->function;
     const struct function_call *call = &calling->call;
-    struct config config = *function->config;
     struct container container;
     struct driver driver;
     int guard[2];
-    autofree const char **env = NULL;
     if (call->arrive && open_late(function) < 0)
         return -ENOMEM;
-    if (call->env && add_env(config.process.env, call->env, &env) < 0)
-        return -ENOMEM;
-    if (env)
-        config.process.env = env;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guard) < 0)
         return fail(errno, "cannot make a socket");
     autoclose int ours = guard[0];
     autoclose int theirs = guard[1];
-    container_init(&container, &config);
+    container_init(&container, function->config);
     container.rootfs = function->rootfs;
     container.program = find_program(function, call);
     container.late = call->arrive ? function->late : NULL;

@@ -42,13 +42,13 @@ struct function {
 
 struct function_call {
     char **program;                /* NULL: the function's */
-    char **env;                    /* besides the config's; NULL: none */
+    char **env;                    /* besides the config's, of a call that arrives; NULL: none */
     bool own_input;                /* it is a file of this call's own, read from its beginning */
     int streams[FUNCTION_STREAMS]; /* of the caller: read, written, written */
     int64_t begun;                 /* when (moment_now()); 0: as it is called */
-    /* The container is made before there is a call: then it waits until this descriptor can be
-     * read, and what is above, but for the streams that are written, is asked for. Returns 0, 1
-     * (there was none after all) or a negative errno (recorded). NULL: there is a call. */
+    /* The container is made before there is a call: then it waits until `requests` can be read (-1:
+     * it need not), and what is above, but for the streams that are written, is asked for. Returns
+     * 0, 1 (there was none after all) or a negative errno (recorded). NULL: there is a call. */
     int (*arrive)(void *context, struct function_call *call);
     void *context;
     int requests;

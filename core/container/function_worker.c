@@ -335,14 +335,22 @@ static int call_ahead(struct work *work, struct function_result *result)
     return work->service->call(work->service->context, &call, result);
 }
 
-/* The request is there. */
+static int be_there(void *context, struct function_call *call)
+{
+    fill(context, call);
+    return 0;
+}
+
 static int call_now(struct work *work, const struct error *failure, struct function_result *result)
 {
-    struct function_call call = {0};
     int code = failure->kind == ERROR_NONE ? open_outputs(work) : error_adopt(failure);
     if (code < 0)
         return code;
-    fill(work, &call);
+    const struct function_call call = {
+        .streams = {-1, work->streams[FUNCTION_OUTPUT], work->streams[FUNCTION_ERRORS]},
+        .arrive = be_there,
+        .context = work,
+        .requests = -1};
     return work->service->call(work->service->context, &call, result);
 }
 
