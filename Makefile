@@ -83,11 +83,14 @@ JSON := -ljson-c -lcap-ng -lseccomp
 LAYOUT := -Wl,-T,layout.ld
 # The heap's first pages are core/linux/pages.c's.
 HEAP := -Wl,--wrap=__mmap,--wrap=munmap
+# A child that shares memory has a heap of its own, where it can be: core/base/annex.h.
+ANNEX := $(if $(filter x86_64 aarch64,$(ARCH)),-Wl$(comma)--wrap=malloc$(comma)--wrap=calloc$(comma)--wrap=realloc$(comma)--wrap=free)
 ifneq ($(SMALL),)
 # Two segments, not four: up to two pages less of file and of memory. Ten kilobytes of text and
 # tables can be executed then, beside three times as much code that offers all they could.
 SEPARATE := $(if $(filter x86_64,$(ARCH)),-Wl$(comma)-z$(comma)noseparate-code)
-RELEASE += -DSHIMBOX_NO_TRACE
+RELEASE += -DSHIMBOX_NO_TRACE -DSHIMBOX_NO_ANNEX
+ANNEX :=
 JSON :=
 LAYOUT :=
 endif
@@ -128,7 +131,7 @@ debug: build/debug/shimbox
 
 ifneq ($(COMPILES),)
 $(call record,$(OUT)/obj/compile,$(CC) $(RELEASE))
-$(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(LAYOUT) $(LIBRARIES) $(SOURCES))
+$(call record,$(OUT)/obj/link,$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(ANNEX) $(LAYOUT) $(LIBRARIES) $(SOURCES))
 endif
 ifneq ($(filter debug tests,$(MAKECMDGOALS)),)
 $(call record,build/debug/obj/compile,$(DEBUG_CC) $(DEBUG))
@@ -147,7 +150,7 @@ build/debug/obj/%.o: %.c build/debug/obj/compile
 	$(Q)$(DEBUG_CC) $(DEBUG) -MMD -MP -c $< -o $@
 
 $(OUT)/shimbox: $(OBJECTS) $(OUT)/obj/link $(if $(LAYOUT),layout.ld)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(LAYOUT) -o $@ $(OBJECTS) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(ANNEX) $(LAYOUT) -o $@ $(OBJECTS) $(LIBRARIES)
 
 build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(DEBUG_OBJECTS) $(DEBUG_LIBRARIES)
@@ -156,7 +159,7 @@ build/debug/shimbox: $(DEBUG_OBJECTS) build/debug/obj/link
 .PHONY: layout
 layout: $(OBJECTS)
 	@mkdir -p $(OUT)/layout
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) -Wl,-Map=$(OUT)/layout/map -o $(OUT)/layout/shimbox $(OBJECTS) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(ANNEX) -Wl,-Map=$(OUT)/layout/map -o $(OUT)/layout/shimbox $(OBJECTS) $(LIBRARIES)
 	$(Q)$(DEBUG_CC) -O2 -Wall -Wextra -o $(OUT)/layout/visited tests/layout/visited.c
 	unshare --mount --propagation private tests/layout/layout.py $(OUT)/layout/shimbox $(OUT)/layout/map \
 	    $(OUT)/layout/visited layout.ld
@@ -211,7 +214,7 @@ build/tests/stepper: tests/faults/stepper.c build/tests/syscalls.h $(OUT)/obj/co
 # core with the links of tests/chain in place of the applets.
 TEST_SOURCES := $(CORE) $(CHAIN)
 $(OUT)/test-shimbox: $(TEST_SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/link
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) -o $@ $(filter %.o,$^) $(LIBRARIES)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HEAP) $(ANNEX) -o $@ $(filter %.o,$^) $(LIBRARIES)
 build/debug/test-shimbox: $(TEST_SOURCES:%.c=build/debug/obj/%.o) $(SANITIZER) build/debug/obj/link
 	$(Q)$(DEBUG_CC) $(DEBUG) -o $@ $(filter %.o,$^) $(DEBUG_LIBRARIES)
 

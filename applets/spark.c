@@ -481,6 +481,7 @@ static const struct applet applet = {
         "    shimbox spark --requests --jobs 2 /srv/rootfs\n"),
     OPTION_TABLE(options),
     .values_size = sizeof(struct spark_options),
+    .flags = APPLET_HIDES_ARGUMENTS,
     .failure = EXIT_OWN_FAILURE,
     .run = run,
 };

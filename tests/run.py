@@ -39,7 +39,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 TESTS = TOP / "tests"
 # Files about the build itself or about the helpers, which no other build makes a difference to; and
 # those where most of the time is other runtimes', and ours goes no way that it does not go elsewhere.
-ONCE = {"bench", "build", "embedded", "helpers", "test_boot", "test_buildah", "test_containerd",
+ONCE = {"bench", "build", "embedded", "helpers", "test_annexed", "test_boot", "test_buildah", "test_containerd",
         "test_initramfs", "test_many", "test_podman_root", "test_podman_user", "test_readme", "test_real", "test_runc", "test_runtimes", "test_small"}
 # Files whose debug run belongs to the full tier (or to who names them): races, engines, tables whose rows
 # go ways that the sanitizers see elsewhere (in test_faults, the fuzz targets, the programs of tests/core).

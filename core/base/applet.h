@@ -39,6 +39,8 @@ enum applet_flags {
     APPLET_SUBCOMMAND = 1 << 1,
     /* Runs even without what is made ready before: the first process must not end. */
     APPLET_REGARDLESS = 1 << 2,
+    /* Works with copies of its arguments, since it takes them out of sight in /proc. */
+    APPLET_HIDES_ARGUMENTS = 1 << 3,
 };
 
 struct chain;
@@ -115,7 +117,7 @@ int applet_help(const struct applet *applet);
 
 /* The same as applet_run(), with all that comes before and after: log and trace are opened, and
  * what an earlier shimbox left for a link is closed if this is none. */
-int applet_start(const struct applet *applet, const struct globals *globals, int argc, char **argv);
+int applet_start(const struct applet *applet, const struct globals *given, int argc, char **argv);
 
 /* The whole program: find the applet by argv[0] or by the first argument, parse, run. What a kernel
  * starts as /init, process 1 without a /proc, is boot. Returns the exit code. A binary of one

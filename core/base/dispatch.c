@@ -9,6 +9,7 @@
 #include "core/base/applet.h"
 #include "core/base/chain.h"
 #include "core/base/error.h"
+#include "core/base/own.h"
 #include "core/base/exit.h"
 #include "core/base/file.h"
 #include "core/base/report.h"
@@ -82,16 +83,49 @@ static int drop_inherited(const struct applet *applet)
     return result;
 }
 
-int applet_start(const struct applet *applet, const struct globals *globals, int argc, char **argv)
+/* What the applet knows of them is here then, and globals->command_line only what /proc shows.
+ * Returns one piece of memory, or NULL (recorded). */
+static char **copy_arguments(struct globals *globals, int argc, char **argv)
 {
-    report_start(applet->name, globals);
-    if (start_trace(globals) < 0 || drop_inherited(applet) < 0) {
+    size_t size = (size_t)(argc + 1) * sizeof(*argv);
+    for (int i = 0; i < argc; i++)
+        size += strlen(argv[i]) + 1;
+    size_t root = globals->root ? strlen(globals->root) + 1 : 0;
+    char **copies = malloc(size + root);
+    if (!copies) {
+        fail(ENOMEM, "cannot keep the arguments");
+        return NULL;
+    }
+    char *next = (char *)(copies + argc + 1);
+    for (int i = 0; i < argc; i++) {
+        copies[i] = next;
+        next = stpcpy(next, argv[i]) + 1;
+    }
+    copies[argc] = NULL;
+    if (globals->root)
+        globals->root = memcpy(next, globals->root, root);
+    return copies;
+}
+
+int applet_start(const struct applet *applet, const struct globals *given, int argc, char **argv)
+{
+    struct globals globals = *given;
+    autofree char **copies = NULL;
+    report_start(applet->name, &globals);
+    int result = start_trace(&globals);
+    if (result == 0)
+        result = drop_inherited(applet);
+    if (result == 0 && applet->flags & APPLET_HIDES_ARGUMENTS) {
+        copies = copy_arguments(&globals, argc, argv);
+        result = copies ? 0 : -ENOMEM;
+    }
+    if (result < 0) {
         int code = report_error(applet->failure);
         if (!(applet->flags & APPLET_REGARDLESS))
             return code;
         error_clear();
     }
-    int code = applet_run(applet, globals, argc, argv);
+    int code = applet_run(applet, &globals, argc, copies ? copies : argv);
     trace_end();
     return code;
 }

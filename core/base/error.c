@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/annex.h"
 #include "core/base/text.h"
 
-static struct error record;
+static struct error_state own_errors;
 
-/* The last failure was not recorded, since an earlier one stands: a hint would be meant for it. */
-static bool superseded;
+/* Of the process, or of the child that runs in its memory and asks. */
+static struct error_state *errors(void)
+{
+    struct annex *annex = annex_here();
+    return annex ? annex_errors(annex) : &own_errors;
+}
 
 static void set_format(char *field, size_t size, const char *format, va_list arguments)
 {
@@ -23,12 +28,13 @@ static void set_format(char *field, size_t size, const char *format, va_list arg
 
 static int put_record(enum error_kind kind, int number, const char *format, va_list arguments)
 {
-    superseded = record.kind != ERROR_NONE;
-    if (superseded)
+    struct error_state *state = errors();
+    state->superseded = state->record.kind != ERROR_NONE;
+    if (state->superseded)
         return 0;
-    record.kind = (int32_t)kind;
-    record.number = number;
-    set_format(record.text, sizeof(record.text), format, arguments);
+    state->record.kind = (int32_t)kind;
+    state->record.number = number;
+    set_format(state->record.text, sizeof(state->record.text), format, arguments);
     return 0;
 }
 
@@ -54,11 +60,12 @@ int fail_usage(const char *format, ...)
 
 int fail_config(const char *field, const char *format, ...)
 {
+    struct error_state *state = errors();
     va_list arguments;
     va_start(arguments, format);
     put_record(ERROR_CONFIG, 0, format, arguments);
     va_end(arguments);
-    if (field && !superseded)
+    if (field && !state->superseded)
         error_field(field);
     return -EINVAL;
 }
@@ -86,37 +93,40 @@ int fail_exec(int number, const char *format, ...)
 
 void error_hint(const char *format, ...)
 {
+    struct error_state *state = errors();
     va_list arguments;
-    if (record.kind == ERROR_NONE || superseded || record.hint[0])
+    if (state->record.kind == ERROR_NONE || state->superseded || state->record.hint[0])
         return;
     va_start(arguments, format);
-    set_format(record.hint, sizeof(record.hint), format, arguments);
+    set_format(state->record.hint, sizeof(state->record.hint), format, arguments);
     va_end(arguments);
 }
 
 void error_context(const char *format, ...)
 {
+    struct error *record = &errors()->record;
     va_list arguments;
-    char context[sizeof(record.text)];
-    if (record.kind == ERROR_NONE)
+    char context[sizeof(record->text)];
+    if (record->kind == ERROR_NONE)
         return;
     va_start(arguments, format);
     set_format(context, sizeof(context), format, arguments);
     va_end(arguments);
 
     size_t length = strlen(context);
-    if (length > sizeof(record.text) - 3)
-        length = sizeof(record.text) - 3;
+    if (length > sizeof(record->text) - 3)
+        length = sizeof(record->text) - 3;
     /* What no longer fits is cut from the end of the old text. */
-    memmove(record.text + length + 2, record.text, sizeof(record.text) - length - 2);
-    memcpy(record.text, context, length);
-    memcpy(record.text + length, ": ", 2);
-    record.text[sizeof(record.text) - 1] = '\0';
+    memmove(record->text + length + 2, record->text, sizeof(record->text) - length - 2);
+    memcpy(record->text, context, length);
+    memcpy(record->text + length, ": ", 2);
+    record->text[sizeof(record->text) - 1] = '\0';
 }
 
 static void set_once(char *field, size_t size, const char *value)
 {
-    if (record.kind == ERROR_NONE || field[0])
+    struct error *record = &errors()->record;
+    if (record->kind == ERROR_NONE || field[0])
         return;
     size_t length = strnlen(value, size - 1);
     memcpy(field, value, length);
@@ -125,28 +135,29 @@ static void set_once(char *field, size_t size, const char *value)
 
 void error_field(const char *pointer)
 {
-    set_once(record.field, sizeof(record.field), pointer);
+    struct error *record = &errors()->record;
+    set_once(record->field, sizeof(record->field), pointer);
 }
 
 void error_step(const char *step)
 {
-    set_once(record.step, sizeof(record.step), step);
+    struct error *record = &errors()->record;
+    set_once(record->step, sizeof(record->step), step);
 }
 
 const struct error *error_get(void)
 {
-    return &record;
+    return &errors()->record;
 }
 
 bool error_is_set(void)
 {
-    return record.kind != ERROR_NONE;
+    return errors()->record.kind != ERROR_NONE;
 }
 
 void error_clear(void)
 {
-    memset(&record, 0, sizeof(record));
-    superseded = false;
+    memset(errors(), 0, sizeof(struct error_state));
 }
 
 struct error error_set_aside(void)
@@ -165,19 +176,20 @@ void error_put_back(const struct error *aside)
 
 int error_adopt(const struct error *foreign)
 {
-    if (record.kind == ERROR_NONE) {
-        record = *foreign;
+    struct error *record = &errors()->record;
+    if (record->kind == ERROR_NONE) {
+        *record = *foreign;
         /* The sender may have been taken over: any value may stand in any field. */
-        if (record.kind <= ERROR_NONE || record.kind > ERROR_STATE)
-            record.kind = ERROR_SYSTEM;
-        if (record.number < 0 || record.number > 4095)
-            record.number = EIO;
-        record.step[sizeof(record.step) - 1] = '\0';
-        record.field[sizeof(record.field) - 1] = '\0';
-        record.text[sizeof(record.text) - 1] = '\0';
-        record.hint[sizeof(record.hint) - 1] = '\0';
+        if (record->kind <= ERROR_NONE || record->kind > ERROR_STATE)
+            record->kind = ERROR_SYSTEM;
+        if (record->number < 0 || record->number > 4095)
+            record->number = EIO;
+        record->step[sizeof(record->step) - 1] = '\0';
+        record->field[sizeof(record->field) - 1] = '\0';
+        record->text[sizeof(record->text) - 1] = '\0';
+        record->hint[sizeof(record->hint) - 1] = '\0';
     }
-    return record.number > 0 ? -record.number : -EIO;
+    return record->number > 0 ? -record->number : -EIO;
 }
 
 size_t error_format(const struct error *error, char *line, size_t size)

@@ -18,3 +18,7 @@ struct guard_report {
     int status;          /* wait status */
     struct rusage usage; /* of the program and of what it has waited for */
 };
+
+/* What can be read by everybody in /proc: arguments have paths of the host, and what the program's
+ * environment is to be. Only the name that they begin with is left. */
+void guard_hide(char **arguments);

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
+#include "core/container/annexed.h"
 #include "core/container/container.h"
 #include "core/container/driver.h"
 #include "core/container/launch.h"
@@ -19,6 +20,7 @@
 #include "core/container/supervise.h"
 #include "core/container/sync.h"
 #include "core/linux/namespace.h"
+#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/procfs.h"
 #include "core/linux/schedule.h"
@@ -93,10 +95,10 @@ static int set_affinity(const struct container *container, const char *list, con
  * processes, whose descriptors lead to the host; not if they are not dumpable (CVE-2016-9962). An
  * ordinary user has nothing to hide that is not reachable anyway, and could not write ID mappings
  * any more. */
-static _Noreturn void join_and_clone(struct container *container, uint64_t flags)
+static void join_and_clone(struct container *container)
 {
+    uint64_t flags = new_namespaces(container) | CLONE_PARENT;
     trace_child("join");
-    close_fd(&container->overlay);
     struct process child = NO_PROCESS;
     pid_t pid = set_oom_score(container, getpid());
     /* Without clone3(2), while the cgroup can still be named, and is the caller's to write to. */
@@ -117,7 +119,9 @@ static _Noreturn void join_and_clone(struct container *container, uint64_t flags
     if (pid == 0) {
         step("create the container's process");
         trace_sent(SYNC_START, "start");
-        pid = process_clone(flags | CLONE_PARENT, -1, &child);
+        pid = annexed_clone(container, ANNEX_CONTAINER, flags, -1, -1, setup_container, &child);
+        if (pid == 0)
+            pid = process_clone(flags, -1, &child);
     }
     if (pid == 0)
         setup_container(container);
@@ -148,7 +152,7 @@ static int wait_for_joiner(int channel, const struct process *joiner)
 
 /* A child that is born in the container's cgroup. Where clone3(2) is missing or filtered, it moves
  * there by itself. */
-static pid_t clone_into_cgroup(struct container *container, uint64_t flags, struct process *child)
+static pid_t fork_into_cgroup(struct container *container, uint64_t flags, struct process *child)
 {
     pid_t pid = process_clone(flags, container->cgroup.fd, child);
     if (pid == -EACCES && container->cgroup.fd >= 0)
@@ -165,19 +169,35 @@ static pid_t clone_into_cgroup(struct container *container, uint64_t flags, stru
     return process_clone(flags, -1, child);
 }
 
-/* Joining a pid namespace concerns children only, and joining a user namespace may leave too few
- * privileges for the rest: so a process in between joins, and makes the container's. */
-static int clone_through_namespaces(struct container *container, uint64_t flags, int channel,
-                                    struct process *child)
+/* The same, and the child does enter(container) and never returns from there: in our memory, where
+ * that can be. channel: to the child, which closes it, or it would keep open what tells it of its
+ * parent's end. */
+static pid_t clone_into_cgroup(struct container *container, enum annex_use use, uint64_t flags,
+                               int channel, void (*enter)(struct container *),
+                               struct process *child)
 {
-    autoprocess struct process joiner = NO_PROCESS;
-    pid_t pid = clone_into_cgroup(container, 0, &joiner);
-    if (pid < 0)
+    pid_t pid = annexed_clone(container, use, flags, container->cgroup.fd, channel, enter, child);
+    if (pid > 0)
         return pid;
+    pid = fork_into_cgroup(container, flags, child);
     if (pid == 0) {
         close(channel);
-        join_and_clone(container, flags);
+        close_fd(&container->overlay);
+        enter(container);
     }
+    if (pid > 0)
+        pages_of_parent();
+    return pid;
+}
+
+/* Joining a pid namespace concerns children only, and joining a user namespace may leave too few
+ * privileges for the rest: so a process in between joins, and makes the container's. */
+static int clone_through_namespaces(struct container *container, int channel, struct process *child)
+{
+    autoprocess struct process joiner = NO_PROCESS;
+    pid_t pid = clone_into_cgroup(container, ANNEX_JOINER, 0, channel, join_and_clone, &joiner);
+    if (pid < 0)
+        return pid;
     autoclose int pidfd = -1;
     int type = wait_for_joiner(channel, &joiner);
     if (type == 0)
@@ -207,15 +227,10 @@ static int clone_child(struct container *container, int channel, struct process 
     step("create the container's process");
     trace_field("/linux/namespaces");
     if (container_joins_namespaces(container))
-        return clone_through_namespaces(container, flags, channel, child);
+        return clone_through_namespaces(container, channel, child);
     trace_sent(SYNC_START, "start");
-    pid_t pid = clone_into_cgroup(container, flags, child);
-    if (pid == 0) {
-        /* Else the child would keep the channel open that tells it of its parent's end. */
-        close(channel);
-        close_fd(&container->overlay);
-        setup_container(container);
-    }
+    pid_t pid =
+        clone_into_cgroup(container, ANNEX_CONTAINER, flags, channel, setup_container, child);
     return pid < 0 ? pid : 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/annex.h"
 #include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/base/trace.h"
@@ -293,7 +294,8 @@ static _Noreturn void do_rest(struct container *container, enum step_number firs
 _Noreturn void setup_container(struct container *container)
 {
     trace_child("container");
-    pages_of_child();
+    if (!annex_here())
+        pages_of_child();
     do_rest(container, AT_wait_for_mappings);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/annex.h"
 #include "core/base/error.h"
 #include "core/base/own.h"
 #include "core/container/container.h"
@@ -72,11 +73,18 @@ static _Noreturn void guard(const struct process *program, int parent, int signa
     _exit(1);
 }
 
-/* What can be read by everybody in /proc: our arguments have paths of the host, and what the
- * program's environment is to be. */
-static void erase(char **arguments)
+void guard_hide(char **arguments)
 {
-    for (; arguments && *arguments; arguments++)
+    if (!arguments || !*arguments)
+        return;
+    char *name = *arguments;
+    char *slash = strrchr(name, '/');
+    if (slash) {
+        size_t rest = (size_t)(slash + 1 - name);
+        memmove(name, slash + 1, strlen(slash));
+        memset(name + strlen(name), 0, rest);
+    }
+    while (*++arguments)
         memset(*arguments, 0, strlen(*arguments));
 }
 
@@ -87,7 +95,9 @@ static int renounce(const struct container *container, int parent, int signals)
     const struct capability_sets only_kill = {.permitted = UINT64_C(1) << CAP_KILL,
                                               .effective = UINT64_C(1) << CAP_KILL};
     const int kept[] = {parent, signals};
-    erase(container->arguments);
+    /* In the memory of who has made this process, that is done. */
+    if (!annex_here())
+        guard_hide(container->arguments);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     int result = descriptors_close(0, kept, sizeof(kept) / sizeof(kept[0]));
@@ -95,7 +105,7 @@ static int renounce(const struct container *container, int parent, int signals)
 }
 
 /* The child needs nothing of its own until it executes the program: so it does the rest of the
- * set-up in this process's memory, which stands still meanwhile, and ends with the parent by a
+ * set-up in the memory of this process, which stands still meanwhile, and ends with the parent by a
  * signal. Dumpable it is again with the execution. */
 static int set_up_program(void *argument)
 {
@@ -128,7 +138,8 @@ static int begin_on_stack(struct container *container, int signals)
     return begin(container, signals, stack);
 }
 
-/* Our own stack may not be able to grow any more: the limits are the program's already. */
+/* Our own stack may not be able to grow any more, unless it is an annex's: the limits are the
+ * program's already. */
 static int begin_beside_stack(struct container *container, int signals)
 {
     char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
@@ -151,6 +162,6 @@ int setup_guard(struct container *container)
     int result = setup_follow_parent(container);
     if (result < 0)
         return result;
-    return limit.rlim_cur < STACK_ENOUGH ? begin_beside_stack(container, signals)
-                                         : begin_on_stack(container, signals);
+    return limit.rlim_cur < STACK_ENOUGH && !annex_here() ? begin_beside_stack(container, signals)
+                                                          : begin_on_stack(container, signals);
 }

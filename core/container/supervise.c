@@ -21,7 +21,6 @@
 #include "core/container/driver.h"
 #include "core/container/supervision.h"
 #include "core/container/terminal.h"
-#include "core/linux/pages.h"
 #include "core/linux/process.h"
 #include "core/linux/sys.h"
 
@@ -188,6 +187,5 @@ int supervise_container(struct container *container, struct process *child, int 
     relay_init(&relay);
     struct supervision supervision = {
         .container = container, .child = child, .channel = take_fd(channel), .relay = &relay};
-    pages_of_parent();
     return supervise(&supervision);
 }

@@ -10,14 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
+#include "core/base/populate.h"
 
-#define PAGE       4096
 #define HEAP_PAGES 16
 #define STACK_SIZE (6 * PAGE) /* what a caller needs */
 #define STACK_USED (3 * PAGE) /* what is above it, and will be returned to */
@@ -54,12 +48,6 @@ void pages_begin(void)
         begin_heap();
 }
 
-static void populate(uintptr_t first, uintptr_t end, int way)
-{
-    first &= ~(uintptr_t)(PAGE - 1);
-    madvise((void *)first, end - first, way); /* NOLINT(performance-no-int-to-ptr) */
-}
-
 void pages_of_stack(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -67,11 +55,9 @@ void pages_of_stack(void)
 }
 
 /* What the linker knows of this program: where it begins; the end of the code that is needed often
- * (layout.ld; NULL without that); what has no value in the file. */
+ * (layout.ld; NULL without that). */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char often_end[] __attribute__((weak, visibility("hidden")));
-extern const char _edata[] __attribute__((visibility("hidden")));
-extern const char _end[] __attribute__((visibility("hidden")));
 
 /* What both sides of a fork write to, which is copied at the first touch by either. Upwards last:
  * there may be less stack than that. */

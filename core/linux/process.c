@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/annex.h"
 #include "core/base/error.h"
 #include "core/base/exit.h"
 #include "core/base/file.h"
@@ -65,6 +66,84 @@ pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argum
     *child = (struct process){.pid = pid, .pidfd = pidfd};
     return pid;
 }
+
+#ifdef ANNEX
+/* clone3(2) with a stack of the child's own, on which it calls run(argument) and nothing else: libc
+ * has no function for that which could give it a cgroup to be born in. Returns the pid or
+ * a negative errno. */
+static pid_t clone3_run(struct clone_args *arguments, void (*run)(void *argument), void *argument)
+{
+    long result;
+#if defined(__x86_64__)
+    register void (*function)(void *) __asm__("r12") = run;
+    register void *given __asm__("r13") = argument;
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "mov %%r13, %%rdi\n\t"
+                     "call *%%r12\n\t"
+                     "ud2\n"
+                     "1:"
+                     : "=a"(result)
+                     : "0"((long)SYS_clone3), "D"(arguments), "S"(sizeof(*arguments)),
+                       "r"(function), "r"(given)
+                     : "rcx", "r11", "memory");
+#else
+    register long call __asm__("x8") = SYS_clone3;
+    register long first __asm__("x0") = (long)arguments;
+    register long size __asm__("x1") = sizeof(*arguments);
+    register void (*function)(void *) __asm__("x2") = run;
+    register void *given __asm__("x3") = argument;
+    __asm__ volatile("svc #0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "mov x29, xzr\n\t"
+                     "mov x0, x3\n\t"
+                     "blr x2\n\t"
+                     "brk #1\n"
+                     "1:"
+                     : "+r"(first)
+                     : "r"(call), "r"(size), "r"(function), "r"(given)
+                     : "memory");
+    result = first;
+#endif
+    return (pid_t)result;
+}
+
+pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
+                            void (*run)(void *argument), void *argument, struct process *child)
+{
+    int pidfd = -1;
+    size_t size;
+    void *stack = annex_stack(annex, &size);
+    struct clone_args arguments = {
+        .flags = flags | CLONE_PIDFD | CLONE_VM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                 CLONE_CHILD_CLEARTID,
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .child_tid = (uint64_t)(uintptr_t)annex_user(annex),
+        .parent_tid = (uint64_t)(uintptr_t)annex_user(annex),
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+        .stack = (uint64_t)(uintptr_t)stack,
+        .stack_size = size,
+        .tls = annex_thread(annex),
+    };
+    if (cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)cgroup;
+    }
+    pid_t pid = clone3_run(&arguments, run, argument);
+    if (pid > 0)
+        *child = (struct process){.pid = pid, .pidfd = pidfd};
+    return pid;
+}
+#else
+pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
+                            void (*run)(void *argument), void *argument, struct process *child)
+{
+    (void)flags, (void)cgroup, (void)annex, (void)run, (void)argument, (void)child;
+    return -ENOSYS;
+}
+#endif
 
 void process_end(struct process *process)
 {

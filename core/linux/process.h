@@ -33,6 +33,16 @@ pid_t process_clone(uint64_t flags, int cgroup, struct process *child);
 pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argument, char *stack,
                          size_t size, struct process *child);
 
+/* Make a child that runs run(argument), which never returns, in the memory of this process, and at
+ * the same time, with an annex of it (annex.h). It may change nothing here but what was
+ * given to it; what it is given stays as it is until it executes a program or ends. Only for a
+ * child that nobody else can get hold of: who traces it, traces this process, and the kernel ends
+ * both where it ends one for lack of memory. flags and cgroup as process_clone() has them. Returns
+ * the pid, or a negative errno (not recorded): that cannot be had here, process_clone() may. */
+struct annex;
+pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
+                            void (*run)(void *argument), void *argument, struct process *child);
+
 /* SIGKILL, wait, forget. Does nothing without a process. Never changes errno. */
 void process_end(struct process *process);
 #define autoprocess __attribute__((cleanup(process_end)))

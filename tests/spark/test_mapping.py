@@ -209,3 +209,15 @@ class Nested(SparkTest):
                     self.assertEqual((result.facts["status"], result.facts["uid"], result.facts["mkdir:/tmp/new"],
                                       result.facts["exists:/proc/self"]), ("0", "0", "ok", "yes"))
                     self.assertEqual(lines[lines.index("status=0") + 1:], [before.stdout.strip()])
+
+    def test_requests(self):
+        """One after another in one worker, and with only the rights that one takes."""
+        requests = "".join(json.dumps({"id": number, "args": ["/bin/probe", "uid"]}) + "\\n" for number in range(3))
+        for mapped in (False, True):
+            with self.subTest(mapped=mapped):
+                line = f"printf '{requests}' | /shimbox --root /run/s spark --requests /inner"
+                result = self.run_config(self.outer(self.FORMS["all"], line, mapped))
+                answers = [json.loads(line) for line in result.stdout.splitlines()]
+                self.assertEqual([(answer["id"], answer["exit"], answer["output"].split("\n")[0]) for answer in answers],
+                                 [(number, 0, "uid=0") for number in range(3)], result)
+                self.assertEqual(set(result.stderr.splitlines(True)) - {NOBODY}, set())
