@@ -7,8 +7,8 @@ spark.py TOOLS WORK ROUNDS SHIMBOX CRUN     as root, in a mount namespace of its
 WORK has config.json and rootfs. The program is a static echo, which gets one line. Prints medians of
 runs in turn (of single calls 20 x ROUNDS, podman's ROUNDS), and ratios of them; then, of streams of
 CALLS requests, half of ROUNDS, the time for each, less that of a stream of one, beside the floor,
-which makes the same kernel calls for so many; and the processors that were busy, as far as the kernel
-counts that for processes. What is not installed, or cannot do it, is named.
+which makes the same kernel calls for so many; and how many of the machine's processors were busy, the
+kernel's own work included. What is not installed, or cannot do it, is named.
 """
 
 import json
