@@ -197,6 +197,7 @@ static int hold_it(void)
 {
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)getpid());
+    hold_signals();
     int result = write_line(path);
     return result < 0 ? result : hold();
 }

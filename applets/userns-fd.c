@@ -111,6 +111,7 @@ static int hold_it(const struct process *holder)
 {
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)holder->pid);
+    hold_signals();
     int result = write_line(path);
     if (result == 0)
         result = hold();

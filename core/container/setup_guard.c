@@ -81,7 +81,7 @@ void guard_hide(char **arguments)
     char *slash = strrchr(name, '/');
     if (slash) {
         size_t rest = (size_t)(slash + 1 - name);
-        memmove(name, slash + 1, strlen(slash));
+        memmove(name, slash + 1, strlen(slash + 1) + 1);
         memset(name + strlen(name), 0, rest);
     }
     while (*++arguments)

@@ -13,15 +13,27 @@
 #include "core/base/own.h"
 #include "core/base/trace.h"
 
-int hold(void)
+static void choose(sigset_t *set)
 {
     static const int ending[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+        sigaddset(set, ending[i]);
+}
+
+void hold_signals(void)
+{
+    sigset_t set;
+    choose(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int hold(void)
+{
     sigset_t set;
     char bytes[4096];
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-        sigaddset(&set, ending[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    choose(&set);
+    hold_signals();
     autoclose int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0)
         return fail(errno, "cannot receive signals by descriptor");

@@ -82,6 +82,9 @@ class Ahead(SparkTest):
         self.ask(process, args=LINK)
         self.answer(process)
         ((pid, space),) = self.wait_for_one(process)
+        # Held, so that its number is not given to another one.
+        held = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY)
+        self.addCleanup(os.close, held)
         os.kill(pid, signal.SIGKILL)
         self.wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "it is gone")
         self.ask(process, args=LINK)
