@@ -97,14 +97,11 @@ static bool copy_thread(struct annex *annex)
 
 struct annex *annex_open(enum annex_use use)
 {
-    struct annex *annex = annexes[use];
-    if (!annex)
-        annex = map();
-    if (!annex)
+    bool mapped = annexes[use];
+    struct annex *annex = mapped ? annexes[use] : map();
+    if (!annex || (mapped && annex->user))
         return NULL;
-    if (annex->user)
-        return NULL;
-    if (use == ANNEX_CONTAINER && !annexes[use])
+    if (!mapped && use == ANNEX_CONTAINER)
         populate((uintptr_t)annex - STACK_USED, (uintptr_t)annex + REST_USED, MADV_POPULATE_WRITE);
     annexes[use] = annex;
     memset(&annex->errors, 0, sizeof(annex->errors));

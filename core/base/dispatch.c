@@ -83,6 +83,13 @@ static int drop_inherited(const struct applet *applet)
     return result;
 }
 
+#ifdef SHIMBOX_NO_ANNEX
+/* None of such a binary does: libc's heap stays out of it. */
+#define applet_hides_arguments(applet) false
+#else
+#define applet_hides_arguments(applet) ((applet)->flags & APPLET_HIDES_ARGUMENTS)
+#endif
+
 /* What the applet knows of them is here then, and globals->command_line only what /proc shows.
  * Returns one piece of memory, or NULL (recorded). */
 static char **copy_arguments(struct globals *globals, int argc, char **argv)
@@ -115,7 +122,7 @@ int applet_start(const struct applet *applet, const struct globals *given, int a
     int result = start_trace(&globals);
     if (result == 0)
         result = drop_inherited(applet);
-    if (result == 0 && applet->flags & APPLET_HIDES_ARGUMENTS) {
+    if (result == 0 && applet_hides_arguments(applet)) {
         copies = copy_arguments(&globals, argc, argv);
         result = copies ? 0 : -ENOMEM;
     }

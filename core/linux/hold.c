@@ -33,7 +33,6 @@ int hold(void)
     sigset_t set;
     char bytes[4096];
     choose(&set);
-    hold_signals();
     autoclose int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0)
         return fail(errno, "cannot receive signals by descriptor");

@@ -3,9 +3,10 @@
  */
 #pragma once
 
-/* Wait until standard input ends or a signal asks this process to end (HUP, INT, TERM, QUIT): what
- * is read is thrown away. Returns 0 or a negative errno (recorded). */
-int hold(void);
-
-/* Before it is told what is held: from now on these signals wait for hold(). */
+/* Before it is told what is held: from now on the signals wait that ask this process to end (HUP,
+ * INT, TERM, QUIT). */
 void hold_signals(void);
+
+/* After that: wait until standard input ends or one of them has come: what is read is thrown away.
+ * Returns 0 or a negative errno (recorded). */
+int hold(void);

@@ -31,12 +31,13 @@ static int fail_clone(int number)
     return result;
 }
 
-pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
+/* What every child is made with. cgroup: -1, or where it is to be born; *pidfd receives its pidfd.
+ */
+static struct clone_args arguments_of(uint64_t flags, int cgroup, int *pidfd)
 {
-    int pidfd = -1;
     struct clone_args arguments = {
         .flags = flags | CLONE_PIDFD,
-        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
         /* A sibling inherits the exit signal of its maker; giving one is EINVAL. */
         .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
     };
@@ -44,6 +45,13 @@ pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup;
     }
+    return arguments;
+}
+
+pid_t process_clone(uint64_t flags, int cgroup, struct process *child)
+{
+    int pidfd = -1;
+    struct clone_args arguments = arguments_of(flags, cgroup, &pidfd);
     pid_t pid = sys_clone3(&arguments);
     /* Docker's seccomp profile answers ENOSYS, so that callers fall back to what it can filter. */
     if (pid < 0 && errno == ENOSYS && cgroup < 0)
@@ -116,32 +124,16 @@ pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
     int pidfd = -1;
     size_t size;
     void *stack = annex_stack(annex, &size);
-    struct clone_args arguments = {
-        .flags = flags | CLONE_PIDFD | CLONE_VM | CLONE_SETTLS | CLONE_PARENT_SETTID |
-                 CLONE_CHILD_CLEARTID,
-        .pidfd = (uint64_t)(uintptr_t)&pidfd,
-        .child_tid = (uint64_t)(uintptr_t)annex_user(annex),
-        .parent_tid = (uint64_t)(uintptr_t)annex_user(annex),
-        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
-        .stack = (uint64_t)(uintptr_t)stack,
-        .stack_size = size,
-        .tls = annex_thread(annex),
-    };
-    if (cgroup >= 0) {
-        arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (uint64_t)cgroup;
-    }
+    struct clone_args arguments = arguments_of(flags | CLONE_VM | CLONE_SETTLS, cgroup, &pidfd);
+    arguments.flags |= CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    arguments.child_tid = arguments.parent_tid = (uint64_t)(uintptr_t)annex_user(annex);
+    arguments.stack = (uint64_t)(uintptr_t)stack;
+    arguments.stack_size = size;
+    arguments.tls = annex_thread(annex);
     pid_t pid = clone3_run(&arguments, run, argument);
     if (pid > 0)
         *child = (struct process){.pid = pid, .pidfd = pidfd};
     return pid;
-}
-#else
-pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
-                            void (*run)(void *argument), void *argument, struct process *child)
-{
-    (void)flags, (void)cgroup, (void)annex, (void)run, (void)argument, (void)child;
-    return -ENOSYS;
 }
 #endif
 

@@ -34,11 +34,12 @@ pid_t process_clone_here(uint64_t flags, int (*run)(void *argument), void *argum
                          size_t size, struct process *child);
 
 /* Make a child that runs run(argument), which never returns, in the memory of this process, and at
- * the same time, with an annex of it (annex.h). It may change nothing here but what was
- * given to it; what it is given stays as it is until it executes a program or ends. Only for a
- * child that nobody else can get hold of: who traces it, traces this process, and the kernel ends
- * both where it ends one for lack of memory. flags and cgroup as process_clone() has them. Returns
- * the pid, or a negative errno (not recorded): that cannot be had here, process_clone() may. */
+ * the same time, with an annex of it: where there are any (annex.h, ANNEX). It may change nothing
+ * here but what was given to it; what it is given stays as it is until it executes a program or
+ * ends. Only for a child that nobody else can get hold of: who traces it, traces this process, and
+ * the kernel ends both where it ends one for lack of memory. flags and cgroup as process_clone()
+ * has them. Returns the pid, or a negative errno (not recorded): that cannot be had here,
+ * process_clone() may. */
 struct annex;
 pid_t process_clone_annexed(uint64_t flags, int cgroup, struct annex *annex,
                             void (*run)(void *argument), void *argument, struct process *child);
